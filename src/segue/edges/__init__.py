@@ -1,0 +1,1 @@
+"""The edges: each file can be deleted alone, and none imports another."""

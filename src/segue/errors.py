@@ -1,0 +1,158 @@
+"""Every error that Segue raises on purpose, in one shallow tree.
+
+Each class has a stable ``code`` (the ``error.code`` of a JSON answer). A message is one line: what was given, what is
+accepted, what to do. Third-party exceptions are translated once, at the boundary that meets them, and kept as
+``__cause__``. Nothing here knows of HTTP.
+"""
+
+from typing import ClassVar
+
+
+class SegueError(Exception):
+    """Root of the tree: ``except segue.SegueError`` catches whatever Segue refuses or fails at."""
+
+    code: ClassVar[str] = "error"
+
+
+# -- parameters ----------------------------------------------------------------------------------------------------
+
+
+class InvalidParameter(SegueError, ValueError):
+    """An option or decision parameter is unknown, of the wrong type, or out of range."""
+
+    code = "invalid_parameter"
+
+
+# -- audio ---------------------------------------------------------------------------------------------------------
+
+
+class AudioError(SegueError):
+    """The audio of one input cannot be used. Other inputs are not affected."""
+
+    code = "audio"
+
+
+class AudioNotFound(AudioError, FileNotFoundError):
+    """The path does not exist."""
+
+    code = "audio_not_found"
+
+
+class AudioUnreadable(AudioError, PermissionError):
+    """The path exists and cannot be read: permissions, a directory, a fault of the disk."""
+
+    code = "audio_unreadable"
+
+
+class AudioEmpty(AudioError):
+    """The input has no bytes."""
+
+    code = "audio_empty"
+
+
+class AudioUndecodable(AudioError):
+    """The bytes are not audio in a format that can be decoded."""
+
+    code = "audio_undecodable"
+
+
+class AudioTruncated(AudioError):
+    """The container promises more audio than it holds, or a block of it is damaged."""
+
+    code = "audio_truncated"
+
+
+class NoAudioTrack(AudioError):
+    """A video or container without a sound track."""
+
+    code = "no_audio_track"
+
+
+class InvalidSamples(AudioError, ValueError):
+    """Samples of a dtype, shape, rate or value (NaN, infinite) that is not accepted."""
+
+    code = "invalid_samples"
+
+
+class AudioTooLong(AudioError):
+    """The audio is longer than the limit set (``max_audio_s``)."""
+
+    code = "audio_too_long"
+
+
+# -- models --------------------------------------------------------------------------------------------------------
+
+
+class ModelError(SegueError):
+    """A model cannot be found, fetched, trusted or run."""
+
+    code = "model"
+
+
+class InvalidModelID(ModelError, ValueError):
+    """The text is neither a model ID (``owner/name``), a known alias, nor a directory."""
+
+    code = "invalid_model_id"
+
+
+class ModelNotFound(ModelError, LookupError):
+    """No origin knows the model ID or the revision."""
+
+    code = "model_not_found"
+
+
+class OriginUnavailable(ModelError, ConnectionError):
+    """No origin of the model answered, or none in time. What is in the store still works."""
+
+    code = "origin_unavailable"
+
+
+class DigestMismatch(ModelError):
+    """Bytes differ from the SHA-256 that is pinned or was recorded at first use."""
+
+    code = "digest_mismatch"
+
+
+class ModelIncomplete(ModelError):
+    """A model directory lacks a file that it needs."""
+
+    code = "model_incomplete"
+
+
+class ModelUnsupported(ModelError):
+    """The model is whole but asks for what Segue does not implement."""
+
+    code = "model_unsupported"
+
+
+class ModelInvalid(ModelError):
+    """The weights or the configuration cannot be read or are not a model: cut short, wrong shapes, NaN, unsafe."""
+
+    code = "model_invalid"
+
+
+class InferenceFailed(ModelError, RuntimeError):
+    """The model raised or returned values that are not probabilities. Never reported as silence."""
+
+    code = "inference_failed"
+
+
+# -- results and the store -----------------------------------------------------------------------------------------
+
+
+class StoreError(SegueError, OSError):
+    """The local store cannot be read or written: permissions, a full disk, another file system fault."""
+
+    code = "store"
+
+
+class OutputError(SegueError, OSError):
+    """A result cannot be written. Results already written stay whole."""
+
+    code = "output"
+
+
+class StreamFinished(SegueError, RuntimeError):
+    """``accept`` or ``adopt`` was called on a stream after ``finish``."""
+
+    code = "stream_finished"

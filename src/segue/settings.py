@@ -1,0 +1,56 @@
+"""One settings object, read once: defaults, then ``$SEGUE_HOME/settings.toml``, then ``SEGUE_*`` variables, then flags."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from segue.errors import InvalidParameter
+
+
+def _home() -> Path:
+    given = os.environ.get("SEGUE_HOME")
+    return Path(given).expanduser() if given else platformdirs.user_data_path("segue")
+
+
+class Settings(BaseSettings):
+    """Everything that an operator may set. Frozen; share it freely between threads."""
+
+    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=_home, description="Where the model store lives.")
+    model: str = Field(default="fsmn-vad", description="The model used where none is named.")
+    connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection to an origin.")
+    fetch_timeout_s: float = Field(default=600.0, gt=0, description="Longest time that fetching one model may take.")
+    max_audio_s: float = Field(default=24 * 3600.0, gt=0, description="Longer audio is refused, however small its file.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over environment over file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / "settings.toml")
+
+
+def read_settings(**flags: object) -> Settings:
+    """Read the settings; ``flags`` whose value is None count as not given. Raises InvalidParameter with the field."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # pydantic validates
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise InvalidParameter(f"setting {field}: {first['msg']} (given: {first['input']!r})") from error
+    except ValueError as error:  # a settings.toml that is not TOML
+        raise InvalidParameter(f"{_home() / 'settings.toml'} cannot be read: {error}") from error
