@@ -1,0 +1,69 @@
+# Needs git, make and Python 3.11 to 3.13 with venv; all else comes from PyPI into .venv.
+# make PYTHON=python3.12 … chooses the Python; make test ARGS="-k stream -x" passes arguments on.
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+SAMPLE := .sample/conversation.wav
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit( \
+	f"Segue needs Python 3.11 to 3.13; this is {sys.version.split()[0]}. Name another: make PYTHON=python3.12")
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help run test drills check format bench clean
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile | expand -t 18
+
+run: $(SAMPLE) ## install, make a sample recording and detect the speech in it
+	$(BIN)/segue detect $(SAMPLE)
+
+test: .venv/.installed ## install and run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+drills: .venv/.installed ## run the long tests too: minutes each
+	$(BIN)/python -m pytest -m drill $(ARGS)
+
+check: .venv/.installed-dev ## format, lint, types, layers, then the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(ARGS)
+
+format: .venv/.installed-dev ## format, and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .bench/.installed ## measure speed beside the peers (large download: they bring their own frameworks)
+	.bench/bin/python benchmarks/run.py $(ARGS)
+
+clean: ## remove all that these targets made, the tests' copy of the model included
+	rm -rf .venv .bench .sample .model-store build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(SAMPLE): scripts/speech.py .venv/.installed
+	$(BIN)/python scripts/speech.py $@
+
+# The stamps: what they depend on says when to install again.
+.venv/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into .venv (a minute the first time)"
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[test]'
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python $(PIP_INSTALL) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The peers' needs exclude each other's and ours, so no constraints here; the tables print the versions they used.
+.bench/.installed: pyproject.toml $(wildcard benchmarks/peers.txt) | .bench/bin/python
+	@echo "Installing Segue and its peers into .bench (several minutes the first time)"
+	.bench/bin/python $(PIP_INSTALL) -e . $(if $(wildcard benchmarks/peers.txt),-r benchmarks/peers.txt)
+	@touch $@
+
+.venv/bin/python .bench/bin/python:
+	@$(PYTHON) -c '$(CHECK_PYTHON)'
+	$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
