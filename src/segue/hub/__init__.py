@@ -1,0 +1,23 @@
+"""Model ID @ revision -> verified, immutable directory. Nothing here touches the network until something is pulled."""
+
+from segue.hub.catalog import CATALOG, Catalog, KnownModel, close_names, lookup
+from segue.hub.layout import Layout
+from segue.hub.names import parse_model
+from segue.hub.resolved import ModelFile, ResolvedModel
+from segue.hub.resolver import resolve
+from segue.hub.store import Problem, Store
+
+__all__ = [
+    "CATALOG",
+    "Catalog",
+    "KnownModel",
+    "Layout",
+    "ModelFile",
+    "Problem",
+    "ResolvedModel",
+    "Store",
+    "close_names",
+    "lookup",
+    "parse_model",
+    "resolve",
+]

@@ -1,0 +1,174 @@
+"""The origin ModelScope: its own client, driven in a child process under our deadlines.
+
+A child process and not a thread: the client retries for 7 to 30 s and more on its own terms, and a thread cannot be
+ended. Killed, the child leaves only files in the staging directory, which is thrown away with it.
+"""
+
+import json
+import math
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError
+from segue.hub.layout import Layout
+from segue.hub.origin import Fetched, ModelScopeRepo, Progress
+
+MOVING_NAMES = frozenset({"master", "main", "latest", "head", "HEAD", "dev", "develop"})
+
+_CHILD = Path(__file__).with_name("modelscope_child.py")
+_ANSWER_FACTOR = 10  # a server that took the connection has ten times as long for its first answer
+_STARTING_S = 1.0  # what a busy machine may add to the connection's deadline
+_REASON_LIMIT = 300  # characters; the client quotes whole pages of HTML
+
+
+def fetch(
+    repo: ModelScopeRepo,
+    destination: Path,
+    *,
+    layout: Layout,
+    pins: Mapping[str, str],
+    connect_timeout_s: float,
+    fetch_timeout_s: float,
+    progress: Progress,
+) -> Fetched:
+    """Download the files that matter into ``destination``, an empty directory.
+
+    Raises ModelNotFound (ID or revision), OriginUnavailable, DigestMismatch, ModelIncomplete, StoreError (disk).
+    """
+    deadline_s = time.monotonic() + fetch_timeout_s
+    with _Child(destination, connect_timeout_s=connect_timeout_s) as child:
+        child.expect("ready", repo, deadline_s=deadline_s)
+        child.tell(
+            {
+                "model_id": repo.model_id,
+                "revision": repo.revision,
+                "names": layout.names,
+                "destination": str(destination),
+                "connect_timeout_s": connect_timeout_s,
+                "ask_moving": not pins,  # pinned bytes cannot move
+            }
+        )
+        connected_s = time.monotonic() + connect_timeout_s + _STARTING_S
+        endpoint = child.expect("connected", repo, deadline_s=min(deadline_s, connected_s))["endpoint"]
+        answered_s = time.monotonic() + connect_timeout_s * _ANSWER_FACTOR
+        listing = child.expect("listing", repo, deadline_s=min(deadline_s, answered_s))
+        files: dict[str, str | None] = listing["files"]
+        names = layout.choose(files, pins=pins, where=str(repo))
+        total_bytes = sum(listing["sizes"].get(name, 0) for name in names)
+        progress(f"downloading {', '.join(names)} ({total_bytes / 1e6:.1f} MB) from {repo}")
+        child.tell(names)
+        for _ in names:
+            child.expect("file", repo, deadline_s=deadline_s)
+        child.expect("done", repo, deadline_s=deadline_s)
+    moving = listing["moving"]
+    return Fetched(
+        origin=f"ModelScope ({endpoint})",
+        promised={name: sha256 for name in names if (sha256 := files[name])},
+        moving=repo.revision in MOVING_NAMES if moving is None else moving,
+        commit=listing["commit"],
+    )
+
+
+class _Child:
+    """The process of modelscope_child.py. Leaving the ``with`` kills it, whatever it does."""
+
+    def __init__(self, destination: Path, *, connect_timeout_s: float) -> None:
+        self._log = destination / ".client.log"
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_CHILD)],  # -P: or this directory's modelscope.py hides the client's
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(destination / ".client", connect_timeout_s=connect_timeout_s),
+            )
+        self._unread = b""
+
+    def __enter__(self) -> "_Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def tell(self, request: object) -> None:
+        """Send one line. That nobody reads it shows in the next ``expect``."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def expect(self, event: str, repo: ModelScopeRepo, *, deadline_s: float) -> dict[str, Any]:
+        """The next event, which has to be this one. Raises what a ``failed`` event, silence or a crash means."""
+        line = self._read_line(deadline_s)
+        if line is None:
+            raise OriginUnavailable(f"{repo}: no answer in time (waiting for: {event})")
+        if not line:
+            last = self._log.read_text(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
+            raise OriginUnavailable(f"{repo}: ModelScope's client could not run: {_one_line(last)}")
+        facts: dict[str, Any] = json.loads(line)
+        if facts["event"] == "failed":
+            raise _failure(repo, facts)
+        if facts["event"] != event:
+            raise OriginUnavailable(f"{repo}: ModelScope's client said {facts['event']} before {event}")
+        return facts
+
+    def _read_line(self, deadline_s: float) -> bytes | None:
+        """One line, or None at the deadline, or empty at the end of the process."""
+        assert self._process.stdout is not None
+        while b"\n" not in self._unread:
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
+                return None
+            more = os.read(self._process.stdout.fileno(), 65536)
+            if not more:
+                return b""
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+
+def _environment(scratch: Path, *, connect_timeout_s: float) -> dict[str, str]:
+    """The user's environment, with a cache of the child's own, and fewer retries than the client's unless set."""
+    environment = {
+        "MODELSCOPE_API_CONNECT_TIMEOUT": str(math.ceil(connect_timeout_s)),
+        "MODELSCOPE_API_MAX_RETRIES": "1",
+        "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS": "2",
+        "MODELSCOPE_DOWNLOAD_MAX_RETRIES": "2",
+        "MODELSCOPE_DOWNLOAD_TIMEOUT": str(math.ceil(connect_timeout_s * _ANSWER_FACTOR)),
+    }
+    environment.update(os.environ)
+    # We lock by ourselves, and the user's cache is only read.
+    environment.update(MODELSCOPE_CACHE=str(scratch), MODELSCOPE_DOWNLOAD_FILE_LOCK="false", PYTHONWARNINGS="ignore")
+    return environment
+
+
+def _failure(repo: ModelScopeRepo, facts: Mapping[str, Any]) -> ModelError | StoreError:
+    reason = _one_line(facts["reason"])
+    match facts["kind"]:
+        case "model":
+            return ModelNotFound(f"ModelScope has no model {repo.model_id}, or it is private: {reason}")
+        case "revision":
+            has = ", ".join(facts["revisions"])
+            return ModelNotFound(f"{repo.model_id} has no revision {repo.revision!r} on ModelScope; it has: {has}")
+        case "denied":
+            return OriginUnavailable(f"{repo}: access refused ({reason}); log in with the modelscope command first")
+        case "mismatch":
+            return DigestMismatch(f"{repo}: the bytes are not what ModelScope lists: {reason}")
+        case "disk":
+            return StoreError(f"the model store cannot take the download: {reason}; free space or set SEGUE_HOME")
+        case _:
+            return OriginUnavailable(f"{repo}: {reason}")
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_LIMIT else line[: _REASON_LIMIT - 1] + "…"

