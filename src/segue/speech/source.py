@@ -1,0 +1,141 @@
+"""Where encoded bytes come from: a path, bytes or a file object -> one seekable reader."""
+
+import errno
+import io
+import os
+import stat
+import tempfile
+from contextlib import ExitStack
+from typing import BinaryIO, TypeAlias, cast
+
+from segue.errors import AudioEmpty, AudioNotFound, AudioUnreadable
+
+Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+_SPOOL_BYTES = 16 * 2**20
+_COPY_BYTES = 2**20
+
+_TRUSTED = (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO, tempfile.SpooledTemporaryFile)
+"""File objects read in place, for they fail with OSError alone. Any other (gzip, a zip member, a socket) is copied to a
+spool first: what it raises would be swallowed in the middle of a C callback, and there reaches its owner."""
+
+
+class Source:
+    """A seekable binary file as the decoders' C code calls it.
+
+    An exception cannot cross C: cffi prints it and goes on as if the file had ended. So a fault of the disk is kept
+    here, looks like the end of the file, and is raised by ``check``, which the decoders call where they find the end.
+    """
+
+    def __init__(self, file: BinaryIO, *, name: str) -> None:
+        self.name = name
+        self._file = file
+        self._failure: OSError | None = None
+        try:
+            self.size_bytes = file.seek(0, io.SEEK_END)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+        if self.size_bytes == 0:
+            raise AudioEmpty(f"{name}: has no bytes; give a file that holds audio")
+
+    def read(self, count: int = -1) -> bytes:
+        if self._failure is None:
+            try:
+                return self._file.read(count)
+            except OSError as error:
+                self._failure = error
+        return b""
+
+    def readinto(self, buffer: bytearray) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if self._failure is None:
+            try:
+                return self._file.seek(offset, whence)
+            except ValueError:
+                pass  # a damaged header asks for a negative offset: io.BytesIO's word for it, and a file's is EINVAL
+            except OSError as error:
+                self._failure = None if error.errno == errno.EINVAL else error
+        return -1
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def peek(self, count: int, *, offset: int = 0) -> bytes:
+        """Bytes from an offset, and back to the beginning."""
+        self.seek(offset)
+        data = self.read(count)
+        self.seek(0)
+        self.check()
+        return data
+
+    def check(self) -> None:
+        """Raise AudioUnreadable if reading has failed."""
+        if self._failure is not None:
+            raise _unreadable(self.name, self._failure) from self._failure
+
+
+def _unreadable(name: str, error: OSError) -> AudioUnreadable:
+    reason = error.strerror or str(error) or type(error).__name__
+    return AudioUnreadable(f"{name}: cannot be read ({reason}); check the permissions and the disk")
+
+
+def printable(name: object) -> str:
+    """A name for a message of one line: escaped where it holds line breaks or bytes that no terminal can show."""
+    text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else f"<{type(name).__name__}>"
+    return text if text.isprintable() and text else repr(text)
+
+
+def open_source(source: Encoded, stack: ExitStack) -> Source:
+    """Open what is encoded; what is opened here is closed by ``stack``, a file object of the caller's is left open.
+
+    A seekable file is read from its beginning. One that is not (a pipe) is copied from where it stands into a temporary
+    file, in memory up to 16 MB. Raises AudioNotFound, AudioUnreadable, AudioEmpty.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        return Source(io.BytesIO(source), name="bytes")
+    if isinstance(source, str | os.PathLike):
+        name = printable(source)
+        return _seekable(stack.enter_context(_open_path(source, name)), name, stack)
+    if isinstance(cast(object, source), io.TextIOBase):
+        raise AudioUnreadable("file object: it is open as text; open it in binary mode ('rb')")
+    return _seekable(source, printable(getattr(source, "name", source)), stack)
+
+
+def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioUnreadable(f"{name}: is a directory; give a file")
+        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):  # /dev/zero would never end
+            raise AudioUnreadable(f"{name}: is a device, not a file; give a file or a pipe")
+        return cast(BinaryIO, open(path, "rb"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise AudioNotFound(f"{name}: there is no such file; check the path") from error
+    except AudioUnreadable:  # is an OSError too
+        raise
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    except ValueError as error:  # a NUL byte, or text that the file system cannot encode
+        raise AudioNotFound(f"{name}: is not a possible path; check it") from error
+
+
+def _seekable(file: BinaryIO, name: str, stack: ExitStack) -> Source:
+    try:
+        seekable = file.seekable() if hasattr(file, "seekable") else False
+        if seekable:
+            file.seek(0)
+        if seekable and isinstance(file, _TRUSTED):
+            return Source(cast(BinaryIO, file), name=name)
+        spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  the stack closes it
+        stack.callback(spool.close)
+        while data := file.read(_COPY_BYTES):
+            spool.write(data)
+    except AudioUnreadable:  # is an OSError too
+        raise
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    return Source(cast(BinaryIO, spool), name=name)
