@@ -1,6 +1,5 @@
 """What is known without asking anyone: models, their revisions, files, SHA-256, and where each can be had."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -54,6 +53,8 @@ class Catalog:
 
     def close_names(self, name: str) -> list[str]:
         """Known IDs and aliases that ``name`` may be a misspelling of, the closest first; one for each model."""
+        import difflib  # 3 ms, and wanted only for an error message
+
         known = {alias.lower(): model.model_id for model in self.models for alias in model.names}
         # An alias is compared with the last part too: "iic/fsmn-vad" is a likely slip for "fsmn-vad".
         found = difflib.get_close_matches(name.lower(), known, n=5, cutoff=0.6)

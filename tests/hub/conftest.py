@@ -1,0 +1,60 @@
+"""A hub that knows no network but the loopback interface, and no home directory but one of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import segue.errors
+from segue.hub.store import Store
+from tests.hub.loopback import Hub
+
+_SOURCE = Path(segue.errors.__file__).parents[1]
+
+RunPython = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy, index, endpoint, cache or account of the machine reaches a test, nor a process that it starts."""
+    for name in list(os.environ):
+        if name.startswith(("MODELSCOPE_", "PIP_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("HOME", "MODELSCOPE_HOME", "MODELSCOPE_CACHE"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PYTHONPATH", str(_SOURCE))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty store."""
+    return Store(tmp_path / "store", clock=lambda: 1_700_000_000.0)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A running hub to which MODELSCOPE_ENDPOINT points."""
+    with Hub() as running:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", running.endpoint)
+        yield running
+
+
+@pytest.fixture
+def run_python() -> Iterator[RunPython]:
+    """Start ``python -c SCRIPT ARGUMENT…`` with Segue importable; it does not outlive the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(script: str, *arguments: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", script, *map(str, arguments)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
