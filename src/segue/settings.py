@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     model: str = Field(default="fsmn-vad", description="The model used where none is named.")
     connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection to an origin.")
     fetch_timeout_s: float = Field(default=600.0, gt=0, description="Longest time that fetching one model may take.")
-    max_audio_s: float = Field(default=24 * 3600.0, gt=0, description="Longer audio is refused, however small its file.")
+    max_audio_s: float = Field(
+        default=24 * 3600.0, gt=0, description="Longer audio is refused, however small its file."
+    )
 
     @classmethod
     def settings_customise_sources(

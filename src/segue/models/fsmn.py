@@ -1,0 +1,226 @@
+"""A directory with FunASR's FSMN-VAD (``model.onnx`` or ``model.pt``, ``am.mvn``, ``config.yaml``) -> a Scorer."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import yaml
+from numpy.typing import NDArray
+
+from segue.errors import InferenceFailed, ModelIncomplete, ModelInvalid, ModelUnsupported
+from segue.models.fsmn_graph import Cmvn, build
+from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
+from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
+from segue.speech.rules import IGNORED_PARAMETERS, PARAMETERS, Rules
+from segue.speech.scorer import Probs, Samples, ScoreStream
+
+_BLOCK_FRAMES = 500
+"""Frames scored in one run of the graph: activations stay in the cache (measured best at 500 to 1,000)."""
+
+
+class FsmnScorer:
+    """An FSMN-VAD ready to run on one thread a call. Immutable and thread-safe: any number of streams and threads."""
+
+    def __init__(self, graph: bytes, frontend: Frontend, state_shape: tuple[int, int, int]) -> None:
+        self.frontend = frontend
+        self._session = _session(graph)
+        self._state_shape = state_shape
+        layers, history, _ = state_shape
+        # A frame sees ``layers * history`` frames back, LFR's neighbours on both sides, and the window of the last.
+        reach = layers * history + 2 * frontend.lookahead_frames
+        self._context_ms = reach * frontend.frame_shift_ms + frontend.frame_length_ms
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the samples that streams accept."""
+        return self.frontend.sample_rate
+
+    @property
+    def frame_ms(self) -> int:
+        """Milliseconds from one frame to the next."""
+        return self.frontend.frame_shift_ms
+
+    @property
+    def context_ms(self) -> int:
+        """Audio after which a new stream's probabilities equal, exactly, those of one that heard everything."""
+        return self._context_ms
+
+    def open(self) -> "FsmnStream":
+        """A new stream at time 0."""
+        return FsmnStream(self)
+
+    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
+        """``[s.accept(c) …]`` for distinct streams of this scorer, in as few runs of the graph as lengths allow."""
+        own = [stream for stream in streams if isinstance(stream, FsmnStream) and stream.scorer is self]
+        if len(own) != len(streams) or len(set(map(id, own))) != len(own) or len(chunks) != len(own):
+            raise ValueError("accept_many takes distinct streams of this scorer and one chunk for each")
+        if any(len(chunk) > _BLOCK_FRAMES * self.frontend.hop_samples for chunk in chunks):
+            return [stream.accept(chunk) for stream, chunk in zip(own, chunks, strict=True)]
+        runs = [stream.spectra.take(chunk) for stream, chunk in zip(own, chunks, strict=True)]
+        spectra = power_spectra(self.frontend, runs)
+        rows = [stream.spectra.rows(new) for stream, new in zip(own, spectra, strict=True)]
+        return self.score(own, rows)
+
+    def score(self, streams: "Sequence[FsmnStream]", rows: Sequence[Spectra]) -> list[Probs]:
+        """Run the graph over each stream's rows and move its state; streams with as many rows share a run."""
+        answers: list[Probs] = [np.empty(0, dtype=np.float32)] * len(streams)
+        alike: dict[int, list[int]] = defaultdict(list)
+        for i, row in enumerate(rows):
+            if len(row) > 2 * self.frontend.lookahead_frames:
+                alike[len(row)].append(i)
+        for members in alike.values():
+            p, state = self._run(np.stack([rows[i] for i in members]), np.stack([streams[i].state for i in members]))
+            for k, i in enumerate(members):
+                answers[i], streams[i].state = p[k], state[k]
+        return answers
+
+    def new_state(self) -> NDArray[np.float32]:
+        """The memories of a stream that has heard nothing: zeros, float32 (layers, history, channels)."""
+        return np.zeros(self._state_shape, dtype=np.float32)
+
+    def _run(self, power: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[Probs, NDArray[np.float32]]:
+        try:
+            p, state_out = self._session.run(None, {"power": power, "state": state})
+        except Exception as error:  # noqa: BLE001  # ONNX Runtime's exceptions share no public base
+            raise InferenceFailed(f"the FSMN-VAD graph failed: {error}") from error
+        if not np.isfinite(p).all():
+            raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
+        return p, state_out
+
+
+class FsmnStream:
+    """All state of one audio stream: samples not yet framed, rows for LFR, the memories. One thread at a time."""
+
+    def __init__(self, scorer: FsmnScorer) -> None:
+        self.scorer = scorer
+        self.spectra = SpectrumStream(scorer.frontend)
+        self.state = scorer.new_state()
+
+    def accept(self, samples: Samples) -> Probs:
+        """Feed float32 (n,) at the model's rate; return p0 of the frames that they completed."""
+        step = _BLOCK_FRAMES * self.scorer.frontend.hop_samples
+        blocks = [self._accept_block(samples[at : at + step]) for at in range(0, max(1, len(samples)), step)]
+        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+    def finish(self) -> Probs:
+        """No audio follows: return p0 of the frames that waited for their right-hand neighbours."""
+        nothing = np.empty((0, self.scorer.frontend.bins), dtype=np.float32)
+        return self.scorer.score([self], [self.spectra.rows(nothing, last=True)])[0]
+
+    def _accept_block(self, samples: Samples) -> Probs:
+        (spectra,) = power_spectra(self.scorer.frontend, [self.spectra.take(samples)])
+        return self.scorer.score([self], [self.spectra.rows(spectra)])[0]
+
+
+def load(directory: Path) -> tuple[FsmnScorer, Rules]:
+    """Read a model directory: its scorer, and the rules of its ``config.yaml``.
+
+    Raises ModelIncomplete, ModelInvalid, or ModelUnsupported for a configuration that Segue does not implement.
+    """
+    config = _read_config(directory / "config.yaml")
+    frontend = _frontend(config, directory)
+    encoder = config.get("encoder_conf", {})
+    weights = _read_weights(directory, int(encoder.get("fsmn_layers", 4)))
+    layers, (channels, taps) = len(weights.blocks), weights.blocks[0].memory.shape
+    width = weights.inputs[0].weight.shape[0]
+    if width != frontend.mel_bins * frontend.lfr_frames:
+        raise ModelInvalid(
+            f"{directory}: the network takes {width} features, its config.yaml makes "
+            f"{frontend.mel_bins} x {frontend.lfr_frames}"
+        )
+    decisions = config.get("model_conf", {})
+    silence_classes = decisions.get("sil_pdf_ids", [0])
+    classes = len(weights.outputs[1].bias)
+    if not silence_classes or not all(isinstance(c, int) and 0 <= c < classes for c in silence_classes):
+        raise ModelInvalid(f"{directory}: sil_pdf_ids {silence_classes!r} must be classes from 0 to {classes - 1}")
+    graph = build(frontend, _read_cmvn(directory / "am.mvn", width), weights, silence_classes)
+    return FsmnScorer(graph, frontend, (layers, taps - 1, channels)), _rules(decisions, frontend, directory)
+
+
+def _session(graph: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1  # callers bring the threads; see scorer.py
+    options.enable_mem_pattern = False  # it keeps a plan for every length ever seen
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001  # ONNX Runtime's exceptions share no public base
+        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {error}") from error
+
+
+def _read_weights(directory: Path, layers: int) -> FsmnWeights:
+    export, checkpoint = directory / "model.onnx", directory / "model.pt"
+    if export.is_file():
+        return read_export(export, layers)
+    if checkpoint.is_file():
+        return read_checkpoint(checkpoint, layers)
+    raise ModelIncomplete(f"{directory} has neither model.onnx nor model.pt: give a directory with a whole FSMN-VAD")
+
+
+def _read_config(path: Path) -> Mapping[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelIncomplete(
+            f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ModelInvalid(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(config, dict) or not all(isinstance(config.get(k, {}), dict) for k in config if "conf" in k):
+        raise ModelInvalid(f"{path} is not a FunASR configuration (a mapping with frontend_conf, model_conf, …)")
+    kind = config.get("model", "FsmnVADStreaming")
+    if kind != "FsmnVADStreaming":
+        raise ModelUnsupported(f"{path} configures a {kind}, not an FSMN-VAD (FsmnVADStreaming)")
+    return config
+
+
+def _frontend(config: Mapping[str, Any], directory: Path) -> Frontend:
+    """Refuse what the front end would have to do otherwise; never run a model on features it was not trained on."""
+    front, encoder = config.get("frontend_conf", {}), config.get("encoder_conf", {})
+    fixed = {"window": "hamming", "dither": 0.0, "lfr_n": 1}
+    fixed_encoder = {"rorder": 0, "lstride": 1}
+    for given, wanted in ((front, fixed), (encoder, fixed_encoder)):
+        for name, value in wanted.items():
+            if given.get(name, value) != value:
+                raise ModelUnsupported(f"{directory}: {name}={given[name]!r} is not implemented; only {value!r} is")
+    numbers = {"fs": 16_000, "frame_length": 25, "frame_shift": 10, "n_mels": 80, "lfr_m": 1}
+    values = {name: front.get(name, default) for name, default in numbers.items()}
+    if not all(isinstance(v, int) and v > 0 for v in values.values()) or values["lfr_m"] % 2 == 0:
+        raise ModelInvalid(f"{directory}: frontend_conf must hold positive whole numbers and an odd lfr_m: {values}")
+    return Frontend(values["fs"], values["frame_length"], values["frame_shift"], values["n_mels"], values["lfr_m"])
+
+
+def _read_cmvn(path: Path, width: int) -> Cmvn:
+    """Kaldi's nnet1 text form: <AddShift> … [ shifts ] <Rescale> … [ scales ]."""
+    try:
+        vectors = re.findall(r"\[([^\]]*)\]", path.read_text(encoding="ascii"))
+        shift, scale = (np.array(text.split(), dtype=np.float64) for text in vectors[-2:])
+    except FileNotFoundError as error:
+        raise ModelIncomplete(
+            f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise ModelInvalid(f"{path} cannot be read as a Kaldi mean and variance file: {error}") from error
+    if shift.shape != (width,) or scale.shape != (width,) or not np.isfinite([shift, scale]).all():
+        raise ModelInvalid(
+            f"{path} has {shift.size} shifts and {scale.size} scales, the network takes {width} features"
+        )
+    return Cmvn(shift, scale)
+
+
+def _rules(decisions: Mapping[str, Any], frontend: Frontend, directory: Path) -> Rules:
+    for gate in ("decibel_thres", "snr_thres"):
+        if decisions.get(gate, -100) > -100:
+            raise ModelUnsupported(
+                f"{directory}: {gate}={decisions[gate]} asks for a loudness gate, which is not implemented; "
+                "set it to -100, its value in FunASR's own models"
+            )
+    known = set(PARAMETERS) - IGNORED_PARAMETERS
+    window_hops = -(-(frontend.frame_length_ms - frontend.frame_shift_ms) // frontend.frame_shift_ms)
+    facts = {"frame_ms": frontend.frame_shift_ms, "schedule_lag_frames": window_hops + frontend.lookahead_frames}
+    own = {name: value for name, value in decisions.items() if name in known}
+    return Rules.of(("model", {**own, **facts}))

@@ -1,0 +1,57 @@
+"""The composition root: the only place where hub, models, speech and settings meet."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from segue import models
+from segue.hub import ResolvedModel, Store, resolve
+from segue.settings import Settings, read_settings
+from segue.speech.detector import Detector, ModelIdentity
+
+
+def store(settings: Settings) -> Store:
+    """The local model store of these settings."""
+    return Store(settings.home / "models")
+
+
+def fetch(
+    model: str | Path | None,
+    revision: str | None = None,
+    *,
+    settings: Settings,
+    progress: Callable[[str], None] | None = None,
+) -> ResolvedModel:
+    """Resolve a model ID (or alias, ``ID@REVISION``, directory) to a verified directory, fetching it if need be."""
+    return resolve(
+        model or settings.model,
+        revision,
+        store=store(settings),
+        connect_timeout_s=settings.connect_timeout_s,
+        fetch_timeout_s=settings.fetch_timeout_s,
+        progress=progress,
+    )
+
+
+def load(
+    model: str | Path | None = None,
+    revision: str | None = None,
+    *,
+    mode: str | None = None,
+    settings: Settings | None = None,
+    progress: Callable[[str], None] | None = None,
+    **parameters: object,
+) -> Detector:
+    """A detector for a model ID, an alias such as ``fsmn-vad`` (the default), or a directory.
+
+    The model is fetched and verified on first use, and taken from the local store ever after, without the network.
+    ``mode`` ("classic" or "dynamic") and ``parameters`` (FunASR's names) become the detector's own; a request may
+    still ask for others. Raises ModelError, InvalidParameter, StoreError.
+    """
+    settings = settings or read_settings()
+    resolved = fetch(model, revision, settings=settings, progress=progress)
+    scorer, rules = models.load(resolved.directory)
+    options = {name: value for name, value in {"mode": mode, **parameters}.items() if value is not None}
+    if options:
+        rules = rules.of(*rules.layers, ("options", options))
+    identity = ModelIdentity(resolved.model_id, resolved.revision, resolved.digest)
+    return Detector(scorer, rules, model=identity, max_audio_s=settings.max_audio_s)

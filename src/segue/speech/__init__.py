@@ -1,0 +1,1 @@
+"""Samples in, segments out. No versions, no async, no HTTP."""

@@ -1,0 +1,170 @@
+"""Kaldi filter-bank front end: samples -> power spectra (here, in NumPy) -> log mel, LFR, CMVN (matrices for a graph).
+
+The definitions are Kaldi's ``fbank`` (feature-window.cc, mel-computations.cc) as FunASR calls it: samples scaled to
+16 bit, no dither, frames of 25 ms every 10 ms that lie whole inside the audio, mean removed, pre-emphasis 0.97, Hamming
+window, zero-padded FFT, power, triangular mel filters from 20 Hz to half the rate, natural logarithm floored at the
+float32 epsilon. LFR (low frame rate) stacks each frame with its neighbours, the ends repeated.
+
+Everything up to the power spectrum is here; the mel product and the logarithm are linear algebra like the network
+that follows, and run inside its graph (``models/fsmn.py``) from the matrix that ``mel_filters`` gives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from segue.speech.scorer import Samples
+
+Spectra: TypeAlias = NDArray[np.float32]
+"""float32, shape (frames, bins): power of full-scale ±1 samples, a row each 10 ms."""
+
+_PREEMPHASIS = 0.97
+_FULL_SCALE = 32768.0  # FunASR scales ±1 to 16-bit values before Kaldi's fbank
+_LOW_HZ = 20.0
+LOG_FLOOR = float(np.finfo(np.float32).eps)
+"""What Kaldi's mel energies are raised to before the logarithm."""
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """The shape of one front end. Immutable; the tables derived from it are computed once."""
+
+    sample_rate: int = 16_000
+    frame_length_ms: int = 25
+    frame_shift_ms: int = 10
+    mel_bins: int = 80
+    lfr_frames: int = 5
+    """Frames stacked into one input (LFR m; an odd number, the frame itself in the middle)."""
+
+    @cached_property
+    def frame_samples(self) -> int:
+        """Samples in a frame."""
+        return self.sample_rate * self.frame_length_ms // 1000
+
+    @cached_property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return self.sample_rate * self.frame_shift_ms // 1000
+
+    @cached_property
+    def fft_size(self) -> int:
+        """The frame's length rounded up to a power of two."""
+        return 1 << (self.frame_samples - 1).bit_length()
+
+    @cached_property
+    def bins(self) -> int:
+        """Columns of ``Spectra``."""
+        return self.fft_size // 2 + 1
+
+    @property
+    def lookahead_frames(self) -> int:
+        """Frames on either side that LFR needs."""
+        return self.lfr_frames // 2
+
+    @cached_property
+    def window(self) -> NDArray[np.float32]:
+        """Kaldi's Hamming window, float32 (frame_samples,)."""
+        n = np.arange(self.frame_samples, dtype=np.float64)
+        return (0.54 - 0.46 * np.cos(2 * np.pi * n / (self.frame_samples - 1))).astype(np.float32)
+
+    def mel_filters(self) -> NDArray[np.float32]:
+        """Triangles equally spaced in mel, float32 (bins, mel_bins), for ``Spectra`` of ±1 samples.
+
+        Kaldi's mel scale is ``1127 ln(1 + f / 700)``; its filters never touch the bin at half the rate.
+        """
+        hz = np.arange(self.bins - 1) * (self.sample_rate / self.fft_size)
+        low, high = _mel(_LOW_HZ), _mel(self.sample_rate / 2)
+        left = low + np.arange(self.mel_bins) * (high - low) / (self.mel_bins + 1)
+        step = (high - low) / (self.mel_bins + 1)
+        position = (_mel(hz)[:, None] - left) / step
+        triangles = np.clip(np.minimum(position, 2 - position), 0, None)
+        return np.vstack([triangles * _FULL_SCALE**2, np.zeros(self.mel_bins)]).astype(np.float32)
+
+    def frames_in(self, samples: int) -> int:
+        """Frames that lie whole inside so many samples."""
+        return max(0, (samples - self.frame_samples) // self.hop_samples + 1)
+
+
+def _mel(hz: float | NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1127.0 * np.log1p(np.asarray(hz, dtype=np.float64) / 700.0)
+
+
+def power_spectra(frontend: Frontend, runs: Sequence[Samples]) -> list[Spectra]:
+    """The power spectra of several stretches of samples, in one FFT call.
+
+    Each run is float32 (n,) at ±1; answers one float32 (frames_in(n), bins) a run. Thread-safe, no state.
+    """
+    counts = [frontend.frames_in(len(run)) for run in runs]
+    size, total = frontend.frame_samples, sum(counts)
+    frames = np.empty((total, frontend.fft_size), dtype=np.float32)
+    frames[:, size:] = 0.0
+    row = 0
+    for run, count in zip(runs, counts, strict=True):
+        if count:
+            _window_frames(frontend, run, frames[row : row + count, :size])
+            row += count
+    spectrum = scipy.fft.rfft(frames, overwrite_x=True)
+    power = np.square(spectrum.real)
+    power += np.square(spectrum.imag)
+    return np.split(power, np.cumsum(counts)[:-1]) if len(runs) > 1 else [power]
+
+
+def _window_frames(frontend: Frontend, run: Samples, out: NDArray[np.float32]) -> None:
+    """Mean removal, pre-emphasis and window, into ``out`` (frames, frame_samples).
+
+    Kaldi removes each frame's mean m, then subtracts 0.97 of the sample before (of itself for the first). Within a
+    frame that is e[n] - 0.03 m with e[n] = x[n] - 0.97 x[n-1], and e is the same for all frames that share a sample:
+    so it is computed once, along the run.
+    """
+    hop, size = frontend.hop_samples, frontend.frame_samples
+    emphasised = np.empty_like(run)
+    emphasised[0] = 0.0  # only ever the first sample of a frame, which is set below
+    np.multiply(run[:-1], np.float32(-_PREEMPHASIS), out=emphasised[1:])
+    emphasised[1:] += run[1:]
+    raw = sliding_window_view(run, size)[::hop]
+    leak = raw.mean(axis=1, keepdims=True, dtype=np.float32)
+    leak *= np.float32(1 - _PREEMPHASIS)
+    np.subtract(sliding_window_view(emphasised, size)[::hop], leak, out=out)
+    np.multiply(raw[:, 0], np.float32(1 - _PREEMPHASIS), out=out[:, 0])
+    out[:, 0] -= leak[:, 0]
+    out *= frontend.window
+
+
+class SpectrumStream:
+    """Cuts a stream of samples into the runs and rows that a scorer needs; all front-end state of one stream.
+
+    ``take`` the run that new samples complete, compute its spectra (alone or with other streams' runs), then
+    ``rows`` puts the LFR neighbours around them. Not thread-safe.
+    """
+
+    def __init__(self, frontend: Frontend) -> None:
+        self._frontend = frontend
+        self._samples: Samples = np.empty(0, dtype=np.float32)  # from the next frame's first sample on
+        self._rows: Spectra | None = None  # the last 2 x lookahead rows
+
+    def take(self, samples: Samples) -> Samples:
+        """Append samples; answer a run that holds all frames now whole (too short for one: none yet)."""
+        joined = np.concatenate((self._samples, samples)) if len(self._samples) else samples
+        done = self._frontend.frames_in(len(joined)) * self._frontend.hop_samples
+        self._samples = joined[done:].copy()
+        return joined
+
+    def rows(self, spectra: Spectra, *, last: bool = False) -> Spectra:
+        """New spectra -> rows for the graph: as many outputs as rows - 2 x lookahead, if any.
+
+        The first row stands for the frames before it, and with ``last`` the last for those after it.
+        """
+        ahead = self._frontend.lookahead_frames
+        known = self._rows
+        if known is None:
+            known = spectra[:0] if not len(spectra) else np.repeat(spectra[:1], ahead, axis=0)
+        joined = np.concatenate((known, spectra))
+        if len(joined):
+            self._rows = joined[max(0, len(joined) - 2 * ahead) :].copy()
+        return np.concatenate((joined, np.repeat(joined[-1:], ahead, axis=0))) if last else joined
