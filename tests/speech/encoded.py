@@ -1,4 +1,4 @@
-"""Encoded recordings for the tests, made on the spot."""
+"""Encoded recordings for the tests, made on the spot, and what they decode to."""
 
 import io
 from fractions import Fraction
@@ -8,6 +8,9 @@ import av
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+
+from segue import errors
+from segue.speech.audio import Decoded, decode
 
 SNDFILE = {
     "wav16": ("WAV", "PCM_16"),
@@ -97,3 +100,25 @@ def _audio_frame(part: NDArray[np.float32], sound: av.AudioStream, *, rate: int,
     frame = av.AudioFrame.from_ndarray(packed, format=name, layout=_layout(part))
     frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
     return frame
+
+
+def joined(decoded: Decoded) -> NDArray[np.float32]:
+    """All blocks as one, after checking what is promised of each."""
+    with decoded:
+        blocks = list(decoded)
+    for block in blocks:
+        assert block.dtype == np.float32
+        assert block.flags.c_contiguous
+        assert block.shape[0] == decoded.channels
+        assert block.shape[1] > 0
+    return np.concatenate([np.zeros((decoded.channels, 0), np.float32), *blocks], axis=1)
+
+
+def outcome(data: bytes) -> type[errors.AudioError] | None:
+    """The class of the error, or None where finite blocks came out. Any other exception passes through."""
+    try:
+        samples = joined(decode(data, target_rate=16_000, max_audio_s=600))
+    except errors.AudioError as error:
+        return type(error)
+    assert np.isfinite(samples).all()
+    return None

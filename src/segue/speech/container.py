@@ -181,6 +181,7 @@ def _av_frames(container: "InputContainer", stream: "av.AudioStream", source: So
     unframed = container.format.name in _AV_UNFRAMED
     damage: Exception | None = None
     held_s = decoded_s = 0.0
+    packet_bytes = 0
     for packet in _av_packets(container, source, unframed=unframed):
         if packet.pts is not None and packet.time_base is not None:
             held_s = max(held_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
@@ -188,13 +189,16 @@ def _av_frames(container: "InputContainer", stream: "av.AudioStream", source: So
             continue
         frames, error = _decoded(packet)
         damage = damage or error
+        packet_bytes += packet.size
         if damage and (not unframed or (frames and decoded_s)):
-            raise _damaged(source, decoded_s) from damage
+            raise (_damaged(source, decoded_s) if decoded_s else _undecodable(source)) from damage
         damage = None if frames else damage
         for frame in frames:
             decoded_s += frame.samples / frame.sample_rate
             yield frame
     source.check()
+    if packet_bytes and not decoded_s:
+        raise _undecodable(source) from damage
     promised_s = _promised_s(container)
     if promised_s is not None:
         _check_length(source, held_s=max(held_s, decoded_s), promised_s=promised_s)
