@@ -101,7 +101,7 @@ def decode(
 
     ``source``: a path; the bytes of a file; a binary file object, which is left open (a seekable one is read from its
     beginning, a pipe is copied to a temporary file that has no name); or samples, as ``samples.as_samples`` accepts
-    them, with ``sample_rate`` in Hz (not used for files, which say their own). The format is found by content, not by name.
+    them, with ``sample_rate`` in Hz (a file says its own). The format is found by content, not by name.
     ``channels``: "mix" yields the mean of the channels in float32, "split" all of them. ``max_audio_s``: seconds; what
     is longer is refused, at once where its header says so, otherwise as soon as it is passed.
 
