@@ -13,6 +13,12 @@ from segue.hub.store import Store
 from tests.hub.loopback import Hub
 
 _SOURCE = Path(segue.errors.__file__).parents[1]
+# The package's own __init__ imports every room; a process of these tests sees the hub alone.
+_HUB_ALONE = f"""
+import sys, types
+sys.modules["segue"] = types.ModuleType("segue")
+sys.modules["segue"].__path__ = [{str(_SOURCE / "segue")!r}]
+"""
 
 RunPython = Callable[..., "subprocess.Popen[str]"]
 
@@ -25,6 +31,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     for name in ("HOME", "MODELSCOPE_HOME", "MODELSCOPE_CACHE"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    for name in ("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS"):
+        monkeypatch.setenv(name, "1")  # the client waits seconds between its retries
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PYTHONPATH", str(_SOURCE))
@@ -50,7 +58,7 @@ def run_python() -> Iterator[RunPython]:
     started: list[subprocess.Popen[str]] = []
 
     def run(script: str, *arguments: object) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", script, *map(str, arguments)]
+        command = [sys.executable, "-c", _HUB_ALONE + script, *map(str, arguments)]
         started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
         return started[-1]
 

@@ -35,7 +35,6 @@ class Faults:
     body: Files = field(default_factory=dict)  # other bytes than are listed
     cut: dict[str, int] = field(default_factory=dict)  # bytes after which the connection breaks
     size: dict[str, int] = field(default_factory=dict)  # a lie in the listing
-    sha256: dict[str, str] = field(default_factory=dict)  # a lie in the listing
     listing: list[dict[str, object]] = field(default_factory=list)  # further entries
 
 
@@ -47,11 +46,12 @@ class Hub:
         self.branches = {"master"}
         self.faults = Faults()
         self.requests: list[str] = []
+        self._asked = threading.Condition()  # guards nothing but the wait for a request
         self._closing = threading.Event()
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802  the name that http.server wants
+            def do_GET(self) -> None:
                 hub._answer(self)
 
             def log_message(self, *_: object) -> None:
@@ -73,6 +73,11 @@ class Hub:
         self._thread.join()
         self._server.server_close()
 
+    def wait_for(self, what: str) -> None:
+        """Return when ``what`` was asked for."""
+        with self._asked:
+            assert self._asked.wait_for(lambda: what in self.requests, timeout=60), f"nobody asked for {what}"
+
     def _answer(self, request: BaseHTTPRequestHandler) -> None:
         url = urlsplit(request.path)
         asked = {name: values[0] for name, values in parse_qs(url.query).items()}
@@ -81,7 +86,9 @@ class Hub:
         what = {"repo": asked.get("FilePath", "listing"), "revisions": "revisions"}.get(parts[6] if parts[6:] else "")
         if what is None or model is None:
             return _send_json(request, {"Code": 10010205001, "Message": "record not found"}, status=404)
-        self.requests.append(what)
+        with self._asked:
+            self.requests.append(what)
+            self._asked.notify_all()
         if what in self.faults.stall:
             self._closing.wait()
             return None
@@ -112,7 +119,7 @@ class Hub:
                 "Name": name,
                 "Type": "blob",
                 "Size": self.faults.size.get(name, len(data)),
-                "Sha256": self.faults.sha256.get(name, sha256(data)),
+                "Sha256": sha256(data),
                 "CommittedDate": 1_700_000_000 + number,
                 "Revision": f"{number + 1:040x}",
             }

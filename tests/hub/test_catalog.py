@@ -9,9 +9,7 @@ from segue.hub.names import check_model_id, is_revision, parse_model
 ID = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
 
 
-@pytest.mark.parametrize(
-    "name", [ID, "fsmn-vad", "damo/speech_fsmn_vad_zh-cn-16k-common-pytorch", "funasr/fsmn-vad"]
-)
+@pytest.mark.parametrize("name", [ID, "fsmn-vad", "damo/speech_fsmn_vad_zh-cn-16k-common-pytorch", "funasr/fsmn-vad"])
 def test_every_name_of_the_default_model_means_it(name: str) -> None:
     """The ID, the old ID, the Hugging Face name and the alias are one model, at its pinned revision."""
     known = lookup(name)

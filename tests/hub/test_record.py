@@ -47,5 +47,7 @@ def test_rubbish_is_no_record(rubbish: bytes) -> None:
 def test_only_a_moving_name_has_a_note() -> None:
     """The note of a moving name says what it meant and when."""
     assert RECORD.note == ""
-    moving = Record("iic/m", "master", "0" * 64, "1" * 64, (), "here", "2023-11-14T22:13:20Z", moving=True, commit="abc")
+    moving = Record(
+        "iic/m", "master", "0" * 64, "1" * 64, (), "here", "2023-11-14T22:13:20Z", moving=True, commit="abc"
+    )
     assert "moving name: on 2023-11-14T22:13:20Z it meant digest 000000000000 (commit abc)" in moving.note

@@ -69,7 +69,8 @@ def test_an_incomplete_copy_is_refused(store: Store) -> None:
     """Without one of the alternatives nothing is installed, and the message says what is missing."""
     with pytest.raises(ModelIncomplete, match="has no x or y"):
         put(store, {"a": b"A"})
-    assert store.models() == leftovers(store) == []
+    assert store.models() == []
+    assert leftovers(store) == []
 
 
 def test_other_bytes_than_expected_are_refused(store: Store) -> None:
@@ -79,9 +80,15 @@ def test_other_bytes_than_expected_are_refused(store: Store) -> None:
             (directory / name).write_bytes(data)
         with pytest.raises(DigestMismatch, match=r"a has SHA-256 559aead08264d579… where 0000000000000000… was"):
             store.install(
-                ID, REVISION, source=directory, layout=LAYOUT, origin="a test", expected={"a": "0" * 64, "x": sha256(b"XX")}
+                ID,
+                REVISION,
+                source=directory,
+                layout=LAYOUT,
+                origin="a test",
+                expected={"a": "0" * 64, "x": sha256(b"XX")},
             )
-    assert store.models() == leftovers(store) == []
+    assert store.models() == []
+    assert leftovers(store) == []
 
 
 def test_first_use_is_held_against_every_later_copy(store: Store) -> None:
@@ -186,7 +193,8 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     store = Store(tmp_path / "file")
     assert store.find(ID, REVISION) is None
-    assert store.models() == store.verify() == []
+    assert store.models() == []
+    assert store.verify() == []
     with pytest.raises(StoreError, match="SEGUE_HOME"):
         put(store, FILES)
     blocked = Store(tmp_path / "store")
@@ -194,7 +202,8 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "store" / "models").touch()
     with pytest.raises(StoreError, match="SEGUE_HOME"):
         put(blocked, FILES)
-    assert blocked.models() == leftovers(blocked) == []
+    assert blocked.models() == []
+    assert leftovers(blocked) == []
 
 
 def test_a_busy_model_is_not_waited_for_beyond_the_limit(store: Store) -> None:
@@ -227,7 +236,8 @@ def test_a_full_disk_leaves_nothing_that_is_found(store: Store, run_python: RunP
     """When the disk fills up while the record is written there is one clear line, no model and nothing in staging."""
     said, _ = run_python(FULL_DISK, store.root).communicate()
     assert said.startswith(f"no space left for the model store {store.root}: File too large")
-    assert store.models() == leftovers(store) == []
+    assert store.models() == []
+    assert leftovers(store) == []
     put(store, FILES)
 
 
@@ -257,7 +267,8 @@ def test_a_killed_process_leaves_nothing_and_blocks_nobody(store: Store, run_pyt
     assert store.models() == []
     process.kill()
     process.wait()
-    assert store.models() == store.verify() == []
+    assert store.models() == []
+    assert store.verify() == []
     assert put(store, FILES)
     assert leftovers(store) == []
 
@@ -312,13 +323,18 @@ def test_killed_at_any_step_a_model_is_whole_or_not_there(tmp_path: Path, run_py
             assert {path.name: path.read_bytes() for path in model.directory.iterdir()} == FILES
         assert store.verify() == []
         put(store, FILES)
-        assert store.verify() == leftovers(store) == []
+        assert store.verify() == []
+        assert leftovers(store) == []
     assert 0 < found < steps
 
 
 def test_errors_are_segues_own(store: Store) -> None:
     """Whatever the store refuses can be caught as SegueError."""
-    for refuse in (lambda: store.find("x", "v1"), lambda: store.remove(ID, ".."), lambda: store.lock("..", "v", timeout_s=1)):
+    for refuse in (
+        lambda: store.find("x", "v1"),
+        lambda: store.remove(ID, ".."),
+        lambda: store.lock("..", "v", timeout_s=1),
+    ):
         with pytest.raises(SegueError):
             refuse()
     assert replace(put(store, FILES), note="") == store.find(ID, REVISION)

@@ -6,7 +6,12 @@ from pathlib import Path
 
 
 def build_wheel(
-    directory: Path, files: Mapping[str, bytes], *, project: str = "tiny-vad", version: str = "1.0", folder: str = "asset/"
+    directory: Path,
+    files: Mapping[str, bytes],
+    *,
+    project: str = "tiny-vad",
+    version: str = "1.0",
+    folder: str = "asset/",
 ) -> Path:
     """A wheel with ``files`` in ``folder``, in a directory that can be pip's ``--find-links``."""
     stem = project.replace("-", "_")

