@@ -79,6 +79,17 @@ def test_an_unknown_model_is_told_from_an_unknown_revision(hub: Hub, destination
         pull(destination, ModelScopeRepo(ID, "v9"))
 
 
+@pytest.mark.parametrize("status", [500])
+def test_an_unknown_revision_is_known_by_the_list_and_not_by_the_status(
+    hub: Hub, destination: Path, status: int
+) -> None:
+    """Whatever a server says about a revision that it does not have, its list of revisions decides."""
+    hub.models[ID] = {"v1": model_files()}
+    hub.faults.status["listing"] = status
+    with pytest.raises(ModelNotFound, match=r"has no revision 'v9' on ModelScope; it has: v1$"):
+        pull(destination, ModelScopeRepo(ID, "v9"))
+
+
 @pytest.mark.parametrize("refuse", [True, False])
 def test_a_hub_that_takes_no_connection_is_given_up_soon(
     refuse: bool, destination: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,7 +139,7 @@ def test_a_hub_out_of_order_is_unavailable(hub: Hub, destination: Path, what: st
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [403])
 def test_a_private_model_asks_for_a_login(hub: Hub, destination: Path, status: int) -> None:
     """Access that is refused is not a missing model."""
     hub.models[ID] = {"v1": model_files()}

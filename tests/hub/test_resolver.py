@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from segue.errors import (
     DigestMismatch,
@@ -11,6 +13,7 @@ from segue.errors import (
     ModelIncomplete,
     ModelNotFound,
     OriginUnavailable,
+    SegueError,
     StoreError,
 )
 from segue.hub import resolve
@@ -21,6 +24,7 @@ from segue.hub.resolved import ResolvedModel
 from segue.hub.store import Store
 from tests.hub.conftest import RunPython
 from tests.hub.loopback import DeadPort, Hub, model_files, sha256
+from tests.hub.test_names import TRICKS
 from tests.hub.wheels import build_wheel
 
 ID = "iic/tiny-vad"
@@ -107,6 +111,15 @@ def test_what_is_no_name_is_refused(store: Store, text: str) -> None:
     with pytest.raises((InvalidModelID, ModelNotFound, ModelIncomplete)):
         get(store, text)
     assert not store.root.exists()
+
+
+@given(st.one_of(TRICKS, st.text(alphabet="ab/.~@", max_size=400), st.just("a" * 5000)))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_is_a_model_or_one_of_our_errors(tmp_path: Path, text: str) -> None:
+    """No text makes anything but Segue's errors. (What is a good name fails here because the store is a file.)"""
+    (tmp_path / "file").touch()
+    with pytest.raises(SegueError):
+        get(Store(tmp_path / "file"), text)
 
 
 def test_a_slip_gets_a_suggestion(store: Store, hub: Hub) -> None:

@@ -44,16 +44,7 @@ def fetch(
     deadline_s = time.monotonic() + fetch_timeout_s
     with _Child(destination, connect_timeout_s=connect_timeout_s) as child:
         child.expect("ready", repo, deadline_s=deadline_s)
-        child.tell(
-            {
-                "model_id": repo.model_id,
-                "revision": repo.revision,
-                "names": layout.names,
-                "destination": str(destination),
-                "connect_timeout_s": connect_timeout_s,
-                "ask_moving": not pins,  # pinned bytes cannot move
-            }
-        )
+        child.ask(repo, destination, names=layout.names, ask_moving=not pins)  # pinned bytes cannot move
         connected_s = time.monotonic() + connect_timeout_s + _STARTING_S
         endpoint = child.expect("connected", repo, deadline_s=min(deadline_s, connected_s))["endpoint"]
         answered_s = time.monotonic() + connect_timeout_s * _ANSWER_FACTOR
@@ -79,6 +70,7 @@ class _Child:
     """The process of modelscope_child.py. Leaving the ``with`` kills it, whatever it does."""
 
     def __init__(self, destination: Path, *, connect_timeout_s: float) -> None:
+        self._connect_timeout_s = connect_timeout_s
         self._log = destination / ".client.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -96,6 +88,19 @@ class _Child:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+    def ask(self, repo: ModelScopeRepo, destination: Path, *, names: tuple[str, ...], ask_moving: bool) -> None:
+        """Send the request. ``ask_moving``: whether the revision is a branch matters."""
+        self.tell(
+            {
+                "model_id": repo.model_id,
+                "revision": repo.revision,
+                "names": names,
+                "destination": str(destination),
+                "connect_timeout_s": self._connect_timeout_s,
+                "ask_moving": ask_moving,
+            }
+        )
 
     def tell(self, request: object) -> None:
         """Send one line. That nobody reads it shows in the next ``expect``."""

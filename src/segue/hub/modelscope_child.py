@@ -64,7 +64,9 @@ def find_files(api: HubApi, request: dict[str, Any]) -> dict[str, Any]:
     model_id, revision = request["model_id"], request["revision"]
     try:
         entries = api.legacy.list_repo_files(model_id, "model", revision, recursive=True)
-    except (hub.NotExistError, hub.InvalidParameter) as error:
+    except (hub.AuthenticationError, hub.PermissionDeniedError):
+        raise
+    except hub.APIError as error:  # which status an unknown revision has is the server's affair
         raise _missing(api, model_id, revision, error) from error
     if not entries:  # some errors of the hub come with status 200 and no data
         raise _missing(api, model_id, revision, hub.HubError("the hub lists no files"))
@@ -101,6 +103,8 @@ def _missing(api: HubApi, model_id: str, revision: str, error: hub.HubError) -> 
         branches, tags = api.legacy.list_revisions_detail(model_id, "model")
     except hub.NotExistError:
         return FailureError("model", str(error))
+    except hub.HubError:
+        return FailureError("model" if isinstance(error, hub.NotExistError) else "unreachable", str(error))
     revisions = [str(entry["Revision"]) for entry in [*tags, *branches] if entry.get("Revision")]
     if revisions and revision not in revisions:
         return FailureError("revision", str(error), revisions)

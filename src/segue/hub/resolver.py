@@ -86,12 +86,12 @@ def _as_directory(model: str | Path, catalog: Catalog) -> Path | None:
             raise InvalidModelID(f"{model!r} is not a model: accepted is {ACCEPTED}")
         if catalog.lookup(model.partition("@")[0]) is not None:
             return None
-    path = Path(model).expanduser()
-    if path.is_dir():
-        return path
     text = str(model)
+    path = os.path.expanduser(text)  # os.path, because pathlib raises for names that are too long or no user's
+    if os.path.isdir(path):
+        return Path(path)
     looks_like_path = isinstance(model, Path) or text.startswith((".", "~", os.sep)) or text.count(os.sep) > 1
-    if looks_like_path or path.exists():
+    if looks_like_path or os.path.exists(path):
         raise ModelNotFound(f"{text!r} is not a directory: a model directory holds {catalog.default_layout}")
     return None
 
