@@ -73,9 +73,11 @@ class FsmnScorer:
             if len(row) > 2 * self.frontend.lookahead_frames:
                 alike[len(row)].append(i)
         for members in alike.values():
-            p, state = self._run(np.stack([rows[i] for i in members]), np.stack([streams[i].state for i in members]))
+            p, state = self._run(
+                _joined([rows[i] for i in members], axis=0), _joined([streams[i].state for i in members], axis=1)
+            )
             for k, i in enumerate(members):
-                answers[i], streams[i].state = p[k], state[k]
+                answers[i], streams[i].state = p[k], state[:, k]
         return answers
 
     def new_state(self) -> NDArray[np.float32]:
@@ -85,7 +87,7 @@ class FsmnScorer:
     def _run(self, power: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[Probs, NDArray[np.float32]]:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
-        except Exception as error:  # noqa: BLE001  # ONNX Runtime's exceptions share no public base
+        except Exception as error:  # ONNX Runtime's exceptions share no public base
             raise InferenceFailed(f"the FSMN-VAD graph failed: {error}") from error
         if not np.isfinite(p).all():
             raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
@@ -114,6 +116,11 @@ class FsmnStream:
     def _accept_block(self, samples: Samples) -> Probs:
         (spectra,) = power_spectra(self.scorer.frontend, [self.spectra.take(samples)])
         return self.scorer.score([self], [self.spectra.rows(spectra)])[0]
+
+
+def _joined(arrays: Sequence[NDArray[np.float32]], axis: int) -> NDArray[np.float32]:
+    """``np.stack``, without a copy for a single array."""
+    return np.expand_dims(arrays[0], axis) if len(arrays) == 1 else np.stack(arrays, axis)
 
 
 def load(directory: Path) -> tuple[FsmnScorer, Rules]:
@@ -148,7 +155,7 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  # ONNX Runtime's exceptions share no public base
+    except Exception as error:  # ONNX Runtime's exceptions share no public base
         raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {error}") from error
 
 

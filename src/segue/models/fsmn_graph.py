@@ -60,33 +60,32 @@ _END = 2**31 - 1
 
 
 def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes: Sequence[int]) -> bytes:
-    """The serialised model, for batch size N and T frames, history H = taps - 1, P memory channels, L blocks.
+    """The serialised model, for N streams and T frames, history H = taps - 1, P memory channels, L blocks.
 
-    Inputs: ``power`` float32 (N, T + 2 x lookahead, bins), ``state`` float32 (N, L, H, P).
+    Inputs: ``power`` float32 (N, T + 2 x lookahead, bins), ``state`` float32 (L, N, H, P).
     Outputs: ``p_silence`` float32 (N, T), ``state_out`` like ``state``.
     """
     g = _Graph()
     channels, taps = weights.blocks[0].memory.shape
     features = _stacked_log_mel(g, frontend)
     times = g.op("Slice", g.op("Shape", features), g.ints(0), g.ints(2))  # [N, T]
-    shape = g.op("Concat", times, g.ints(channels), axis=0)  # [N, T, P]
+    shape = g.op("Concat", g.ints(1), times, g.ints(channels), axis=0)  # [1, N, T, P]
     x = g.op("Reshape", features, g.ints(-1, frontend.mel_bins * frontend.lfr_frames))
     x = g.affine(x, _fold_cmvn(weights.inputs[0], cmvn))
     x = g.op("Relu", g.affine(x, weights.inputs[1]))
     histories = []
     for i, block in enumerate(weights.blocks):
         projected = g.op("Reshape", g.op("MatMul", x, g.constant(block.projection)), shape)
-        past = g.op("Squeeze", g.cut("state", i, i + 1, 1), g.ints(1))
-        known = g.op("Concat", past, projected, axis=1)  # (N, H + T, P)
-        histories.append(g.op("Unsqueeze", g.cut(known, 1 - taps, _END, 1), g.ints(1)))
+        known = g.op("Concat", g.cut("state", i, i + 1, 0), projected, axis=2)  # (1, N, H + T, P)
+        histories.append(g.cut(known, 1 - taps, _END, 2))
         remembered = _memory(g, known, block.memory)
         x = g.op("Relu", g.affine(g.op("Reshape", remembered, g.ints(-1, channels)), block.affine))
     p = g.op("Softmax", g.affine(x, _fold(*weights.outputs)), axis=-1)
     p = g.op("Gather", p, g.ints(*silence_classes), axis=1)
     p = g.op("ReduceSum", p, g.ints(1), keepdims=0)
     g.op("Reshape", p, times, name="p_silence")
-    g.op("Concat", *histories, name="state_out", axis=1)
-    state = ["N", len(weights.blocks), taps - 1, channels]
+    g.op("Concat", *histories, name="state_out", axis=0)
+    state = [len(weights.blocks), "N", taps - 1, channels]
     made = helper.make_graph(
         g.nodes,
         "fsmn_vad",
@@ -95,7 +94,7 @@ def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes:
         g.constants,
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 def _stacked_log_mel(g: _Graph, frontend: Frontend) -> str:
@@ -107,10 +106,10 @@ def _stacked_log_mel(g: _Graph, frontend: Frontend) -> str:
 
 
 def _memory(g: _Graph, known: str, taps: Array) -> str:
-    """(N, H + T, P) -> (N, 1, T, P): each channel plus its weighted past."""
+    """(1, N, H + T, P) -> (1, N, T, P): each channel plus its weighted past. The streams are rows of one picture."""
     kernel = taps.copy()
     kernel[:, -1] += 1.0  # the skip connection
-    wide = g.op("Transpose", g.op("Unsqueeze", known, g.ints(1)), perm=[0, 3, 1, 2])  # (N, P, 1, H + T)
+    wide = g.op("Transpose", known, perm=[0, 3, 1, 2])  # (1, P, N, H + T)
     mixed = g.op(
         "Conv", wide, g.constant(kernel[:, None, None, :]), group=len(kernel), kernel_shape=[1, kernel.shape[1]]
     )

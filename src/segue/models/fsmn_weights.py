@@ -31,7 +31,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Block:
-    """``projection`` (linear, channels), ``memory`` (channels, taps; the last tap is now), ``affine`` (channels, linear)."""
+    """``projection`` (linear, channels), ``memory`` (channels, taps; the last tap is now), ``affine``."""
 
     projection: Array
     memory: Array
@@ -100,7 +100,7 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
     try:
         graph = onnx.load(path, load_external_data=False).graph
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    except Exception as error:  # noqa: BLE001  # protobuf and onnx raise many kinds for damaged files
+    except Exception as error:  # protobuf and onnx raise many kinds for damaged files
         raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {error}") from error
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
     expected = [*_AFFINE, *_AFFINE, "Relu", *(_BLOCK * layers), *_AFFINE, *_AFFINE, "Softmax"]

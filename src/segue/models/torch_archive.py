@@ -104,7 +104,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
             loaded = _Tensors(archive.read(pickles[0]), _Storages(archive, prefix)).load()
     except ModelInvalid as error:
         raise ModelInvalid(f"{path}: {error}") from error
-    except Exception as error:  # noqa: BLE001  # a hostile pickle can make the unpickler raise anything
+    except Exception as error:  # a hostile pickle can make the unpickler raise anything
         raise ModelInvalid(f"{path} cannot be read as a torch checkpoint: {type(error).__name__}: {error}") from error
     for key in ("state_dict", "model_state_dict"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):

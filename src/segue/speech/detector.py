@@ -1,7 +1,9 @@
 """Joins decoding, scoring and segmenting. ``detect(x)`` is a stream fed once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import overload
 
 import numpy as np
@@ -65,7 +67,7 @@ class Detection(Sequence[Segment]):
 _REPLAY_MS = 1_000
 """Audio that a stream keeps for a version to come: more than an FSMN-VAD's whole memory (825 ms)."""
 
-_NO_PROBS: Probs = np.empty(0, dtype=np.float32)
+_NOTHING = np.empty(0, dtype=np.float32)
 
 Progress = Callable[[int], None]
 """Called with the milliseconds of audio detected so far."""
@@ -104,7 +106,7 @@ class Detector:
         ``segue.Rules``) win over the model's. ``probabilities``: keep them in the answer.
         Raises AudioError, InvalidParameter, InferenceFailed.
         """
-        rules = self.rules.asking(mode=mode, **parameters)
+        rules = self.rules.asking({"mode": mode, **parameters})
         (detection,) = self._detect(source, sample_rate, "mix", rules, probabilities, progress)
         return detection
 
@@ -119,7 +121,7 @@ class Detector:
         **parameters: object,
     ) -> list[Detection]:
         """Like ``detect``, each channel for itself: one answer a channel, in order."""
-        rules = self.rules.asking(mode=mode, **parameters)
+        rules = self.rules.asking({"mode": mode, **parameters})
         return self._detect(source, sample_rate, "split", rules, probabilities, progress)
 
     def probabilities(self, source: AudioSource, *, sample_rate: int | None = None) -> NDArray[np.float32]:
@@ -132,7 +134,8 @@ class Detector:
         self, *, sample_rate: int | None = None, mode: str | None = None, **parameters: object
     ) -> "DetectorStream":
         """A live stream. ``sample_rate``: Hz of its chunks; the model's own where left out."""
-        return DetectorStream(self.scorer, self.rules, sample_rate=sample_rate, mode=mode, **parameters)
+        asked = {"mode": mode, **parameters}
+        return DetectorStream(self.scorer, self.rules, sample_rate=sample_rate, asked=asked)
 
     def _detect(
         self,
@@ -173,11 +176,10 @@ class DetectorStream:
         rules: Rules,
         *,
         sample_rate: int | None = None,
-        mode: str | None = None,
+        asked: Mapping[str, object] = MappingProxyType({}),
         keep: bool = False,
-        **parameters: object,
     ) -> None:
-        self._asked = {"mode": mode, **parameters}
+        self._asked = asked
         self._rate = sample_rate or scorer.sample_rate
         self._resampler = Resampler(self._rate, scorer.sample_rate)
         self._channels: int | None = None
@@ -185,7 +187,7 @@ class DetectorStream:
         self._segmenter = Segmenter()
         self._scores = _Scores(scorer)
         self._finished = False
-        self.rules = rules.asking(**self._asked)
+        self.rules = rules.asking(self._asked)
         """The effective rules."""
         self.kept: list[Probs] | None = [] if keep else None
         """p(silence) of every frame decided, if asked to ``keep`` it; else None."""
@@ -237,7 +239,7 @@ class DetectorStream:
                 f"a stream at {old.sample_rate} Hz in frames of {old.frame_ms} ms cannot adopt a model at "
                 f"{scorer.sample_rate} Hz in frames of {scorer.frame_ms} ms; open a new stream for it"
             )
-        rules = rules.asking(**self._asked)
+        rules = rules.asking(self._asked)
         self._scores = self._scores.moved_to(scorer)
         self.rules = rules
         return self._segmenter.frame
@@ -265,14 +267,15 @@ class _Scores:
         """The next frame to come out."""
         self._stream: ScoreStream = scorer.open()
         self._skip = 0  # frames that will come out of the scorer and were decided by the version before
-        self._ready: Probs = _NO_PROBS  # frames that the replay yielded beyond those
-        self._recent: Samples = np.empty(0, dtype=np.float32)
-        self._recent_frame = 0  # the frame that begins with the first of them
+        self._ready: Probs = _NOTHING  # frames that the replay yielded beyond those
+        self._recent: deque[Samples] = deque()
+        self._recent_at = 0  # position in the stream of the first sample in them
         self._hop = scorer.sample_rate * scorer.frame_ms // 1000
+        self._replay_samples = scorer.sample_rate * _REPLAY_MS // 1000
 
     def accept(self, samples: Samples) -> Probs:
         """Score the next samples of the stream: p(silence) of the frames that they completed."""
-        self._recent = np.concatenate((self._recent, samples))
+        self._recent.append(samples.copy())  # the caller may use its buffer again
         return self._out(self._stream.accept(samples))
 
     def finish(self) -> Probs:
@@ -282,24 +285,27 @@ class _Scores:
     def moved_to(self, scorer: Scorer) -> "_Scores":
         """The same stream in another scorer, from the same next frame on. This one is left as it is."""
         new = _Scores(scorer, frame=self.frame)
-        start = max(self._recent_frame, self.frame + -scorer.context_ms // scorer.frame_ms)
-        new._recent = self._recent[(start - self._recent_frame) * self._hop :]
-        new._recent_frame = start
+        oldest = -(-self._recent_at // self._hop)
+        start = max(oldest, self.frame - -(-scorer.context_ms // scorer.frame_ms))
+        replayed = np.concatenate((_NOTHING, *self._recent))[start * self._hop - self._recent_at :]
+        new._recent, new._recent_at = deque([replayed]), start * self._hop
         new._skip = self.frame - start
-        new._ready = new._undecided(new._stream.accept(new._recent))
+        new._ready = new._undecided(new._stream.accept(replayed))
         return new
 
     def _out(self, scored: Probs) -> Probs:
         scored = self._undecided(scored)
         if len(self._ready):
-            scored, self._ready = np.concatenate((self._ready, scored)), _NO_PROBS
+            scored, self._ready = np.concatenate((self._ready, scored)), _NOTHING
         self.frame += len(scored)
-        start = max(self._recent_frame, self.frame + -_REPLAY_MS // self.scorer.frame_ms)
-        self._recent = self._recent[(start - self._recent_frame) * self._hop :]
-        self._recent_frame = start
+        needed_from = self.frame * self._hop - self._replay_samples
+        while self._recent and self._recent_at + len(self._recent[0]) <= needed_from:
+            self._recent_at += len(self._recent.popleft())
         return scored
 
     def _undecided(self, scored: Probs) -> Probs:
+        if not self._skip:
+            return scored
         skipped = min(self._skip, len(scored))
         self._skip -= skipped
         return scored[skipped:]
@@ -324,7 +330,7 @@ class _Take:
             rules=self._stream.rules,
             model=detector.model,
             channel=channel,
-            probabilities=None if kept is None else 1 - np.concatenate((_NO_PROBS, *kept)),
+            probabilities=None if kept is None else 1 - np.concatenate((_NOTHING, *kept)),
         )
 
     def _collect(self, events: list[Event]) -> None:

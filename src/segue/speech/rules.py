@@ -90,15 +90,15 @@ class Rules:
         for source, values in layers:
             mode = _mode(values.get("mode", mode), source)
         own, others = layers[:1], layers[1:]
-        values: dict[str, object] = {"mode": mode}
+        found: dict[str, object] = {"mode": mode}
         for source, layer in (*own, ("mode", _MODE_DEFAULTS[mode]), *others):
             for name, value in layer.items():
                 if name != "mode":
-                    values[name] = _validated(name, value, source)
+                    found[name] = _validated(name, value, source)
         kept = tuple((source, MappingProxyType(dict(layer))) for source, layer in layers)
-        return cls(**values, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
+        return cls(**found, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
 
-    def asking(self, **asked: object) -> "Rules":
+    def asking(self, asked: Mapping[str, object]) -> "Rules":
         """These rules with what a request or stream asked for on top; None counts as left open."""
         given = {name: value for name, value in asked.items() if value is not None}
         return Rules.of(*(self.layers or (("model", {}),)), ("request", given)) if given else self

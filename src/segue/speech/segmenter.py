@@ -61,7 +61,7 @@ class Segmenter:
         """The next frame to decide."""
         self._rules: Rules | None = None  # those of the last frame, to notice a change
         self._window: deque[bool] = deque()  # the last decisions, oldest first, as many as the window has (rule 1)
-        self._window_speech = False  # what the window turned to last
+        self._speaking = False  # what the window turned to last
         self._silent = 0  # frames on which the window has stayed silent since it turned (rule 3)
         self._start: int | None = None  # first frame of the open utterance
         self._free = 0  # first frame that no utterance has taken (rule 2)
@@ -81,39 +81,44 @@ class Segmenter:
             self._change_rules(rules)
         events: list[Event] = []
         window, total = self._window, sum(self._window)
+        speaking, silent, start = self._speaking, self._silent, self._start
         on = rules.sil_to_speech_time_thres // rules.frame_ms
         off = rules.speech_to_sil_time_thres // rules.frame_ms
         longest = rules.max_single_segment_time // rules.frame_ms
-        # One plain loop over locals: at 60,000 frames in ten minutes, a call a frame would be felt.
+        patience = float("inf") if rules.detect_mode else rules.max_start_silence_time // rules.frame_ms  # rule 6
+        # One plain loop over locals: at 60,000 frames in ten minutes, a call or an attribute a frame is felt.
         for t, speech in enumerate(rules.is_speech(p_silence).tolist(), self.frame):
             if t == self._lookup:
-                self._look_up(t, rules)
+                self._look_up(t, rules, is_open=start is not None)
             total += speech - window[0]
             window.append(speech)
-            start = self._start
-            if self._window_speech:
+            was_open = start is not None
+            if speaking:
                 if total <= off:
-                    self._window_speech, self._silent = False, 0
+                    speaking, silent = False, 0
             elif total >= on:
-                self._window_speech, self._silent = True, 0
-                if start is None and not self._done:
-                    self._start = max(self._free, t - rules.start_latency_frames)
-                    events.append(SpeechStarted(self._start * rules.frame_ms))
+                speaking, silent = True, 0
+                if not was_open and not self._done:
+                    start = max(self._free, t - rules.start_latency_frames)
+                    events.append(SpeechStarted(start * rules.frame_ms))
             else:
-                self._silent += 1
-            if start is None:
-                if rules.detect_mode == 0 and self._silent * rules.frame_ms > rules.max_start_silence_time:
+                silent += 1
+            if start is None or not was_open:
+                if silent > patience:
                     self._done = True
                 continue
-            if self._silent and self._silent * rules.frame_ms >= self._end_silence_ms:
+            if silent and silent * rules.frame_ms >= self._end_silence_ms:
                 end = t - max(0, self._end_silence_ms // rules.frame_ms - rules.tail_frames - rules.do_extend)
-                self._free = max(end, t - self._silent + 1) + 1
+                self._free = max(end, t - silent + 1) + 1
             elif t - start >= longest:
                 end, self._free = t, t + 1
             else:
                 continue
-            events.append(self._close(start, end, rules))
-            total = 0
+            events.append(_ended(start, end, rules))
+            window.extend([False] * len(window))
+            total, speaking, silent, start = 0, False, 0, None
+            self._block_ms, self._done = 0, rules.detect_mode == 0
+        self._speaking, self._silent, self._start = speaking, silent, start
         self.frame += len(p_silence)
         return events
 
@@ -121,20 +126,14 @@ class Segmenter:
         """No frame follows: the open utterance ends with the last one (rule 5)."""
         if self._start is None or self._rules is None:
             return []
-        return [self._close(self._start, self.frame - 1, self._rules)]
+        start, self._start = self._start, None
+        return [_ended(start, self.frame - 1, self._rules)]
 
-    def _close(self, start: int, end: int, rules: Rules) -> SpeechEnded:
-        self._start, self._block_ms = None, 0
-        self._window.extend([False] * len(self._window))
-        self._window_speech, self._silent = False, 0
-        self._done = rules.detect_mode == 0
-        return SpeechEnded(Segment(start * rules.frame_ms, (end + 1) * rules.frame_ms))
-
-    def _look_up(self, t: int, rules: Rules) -> None:
+    def _look_up(self, t: int, rules: Rules, *, is_open: bool) -> None:
         """At the start of a block, or where the rules changed inside one (rule 7)."""
         block_frames = max(1, rules.chunk_size // rules.frame_ms)
         into_block = (t + rules.schedule_lag_frames) % block_frames
-        if into_block == 0 and self._start is not None:
+        if into_block == 0 and is_open:
             self._block_ms += rules.chunk_size
         self._end_silence_ms = rules.end_silence_ms(self._block_ms)
         self._lookup = t + block_frames - into_block
@@ -147,3 +146,7 @@ class Segmenter:
         self._lookup = self.frame
         self._done = self._done and rules.detect_mode == 0
         self._rules = rules
+
+
+def _ended(start: int, end: int, rules: Rules) -> SpeechEnded:
+    return SpeechEnded(Segment(start * rules.frame_ms, (end + 1) * rules.frame_ms))

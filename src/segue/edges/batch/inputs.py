@@ -1,0 +1,108 @@
+"""What the user wrote (files, directories, wildcards, ``-``) -> the inputs that it means, in a settled order."""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from segue.errors import AudioError, AudioNotFound, AudioUnreadable, InvalidParameter
+
+STDIN = "-"
+
+EXTENSIONS = frozenset(
+    ".3gp .aac .ac3 .aif .aifc .aiff .amr .au .avi .caf .flac .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp3 .mp4 .mpga .oga "
+    ".ogg .opus .rf64 .snd .ts .w64 .wav .wave .webm .wma".split()
+)
+"""What is taken from a directory. A file that is named itself may have any name: its content decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input. ``file`` is as given, or as found below what was given; ``problem`` says why nothing was found."""
+
+    file: str
+    problem: AudioError | None = None
+
+    @property
+    def source(self) -> str:
+        """What it is wherever the command runs: the absolute path, or ``-``."""
+        return STDIN if self.file == STDIN else os.path.abspath(self.file)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of a plain file; 0 where that is not known."""
+        try:
+            return os.stat(self.file).st_size if self.file != STDIN and os.path.isfile(self.file) else 0
+        except (OSError, ValueError):
+            return 0
+
+
+def expand(arguments: Sequence[str], *, recursive: bool = False) -> list[Input]:
+    """The inputs of all arguments, in the order of the arguments; inside one in natural order (2 before 10).
+
+    What leads nowhere becomes an input with a ``problem``. Raises InvalidParameter for ``-`` given twice.
+    """
+    if arguments.count(STDIN) > 1:
+        raise InvalidParameter("- was given twice: there is one standard input; give it once")
+    return [found for argument in arguments for found in _expand(argument, recursive)]
+
+
+def natural(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """Sort key: folder by folder, numbers by value, letters without case."""
+    return tuple(_natural_name(name) for name in path.split(os.sep))
+
+
+def _natural_name(name: str) -> tuple[tuple[int, int, str], ...]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    key = [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts]
+    return (*key, (-1, 0, name))  # equal but for case or leading zeros: still always the same order
+
+
+def _expand(argument: str, recursive: bool) -> Iterator[Input]:
+    if argument == STDIN or os.path.isfile(argument):
+        yield Input(argument)
+    elif os.path.isdir(argument):
+        yield from _directory(argument, recursive)
+    elif not os.path.lexists(argument) and glob.has_magic(argument):
+        yield from _wildcard(argument, recursive)
+    else:
+        yield Input(argument)  # missing, a pipe or a device: reading it will tell
+
+
+def _directory(directory: str, recursive: bool) -> Iterator[Input]:
+    try:
+        found = sorted(_audio_files(directory, recursive), key=natural)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        yield Input(directory, AudioUnreadable(f"{directory}: cannot be listed ({reason}); check its permissions"))
+        return
+    for path in found:
+        yield Input(path)
+    if not found:
+        deeper = "" if recursive else "; --recursive looks in the directories inside it too"
+        problem = AudioNotFound(f"{directory}: has no audio files (such as .wav, .flac, .mp3, .m4a){deeper}")
+        yield Input(directory, problem)
+
+
+def _audio_files(directory: str, recursive: bool) -> Iterator[str]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, folders, names in os.walk(directory, onerror=refuse):
+        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
+                yield os.path.join(folder, name)
+
+
+def _wildcard(pattern: str, recursive: bool) -> Iterator[Input]:
+    matched = sorted(glob.iglob(pattern, recursive=True), key=natural)
+    if not matched:
+        yield Input(pattern, AudioNotFound(f"{pattern}: matches no file; check the pattern"))
+    files = {path: None for path in matched if not os.path.isdir(path)}
+    for path in files:
+        yield Input(path)
+    for path in matched:  # directories as if named themselves; what '**' matched already is not taken twice
+        if os.path.isdir(path):
+            yield from (found for found in _directory(path, recursive) if found.file not in files and not files)

@@ -1,0 +1,162 @@
+"""A directory of results, one an input: names that never collide, whole files only, and who made each of them.
+
+``.segue-results`` in it is a list of JSON lines, appended to and never rewritten; of each name the last line counts.
+It stands beside the results and not in them because RTTM cannot hold it, and a JSON line is promised to the letter.
+A result whose bytes are not those recorded there counts as not made.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from segue.errors import OutputError
+
+MANIFEST = ".segue-results"
+_LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary name is longer
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One name in the directory: whose it is, and if there is a result, what made it and its SHA-256."""
+
+    name: str
+    source: str
+    made_by: str = ""
+    sha256: str = ""
+
+
+class ResultDirectory:
+    """Results with one extension in one directory, which is made if need be. Thread-safe.
+
+    A ``source`` names an input wherever the command runs (an absolute path). Raises OutputError.
+    """
+
+    def __init__(self, directory: Path, extension: str) -> None:
+        self.directory = directory
+        self._extension = extension
+        self._lock = threading.Lock()  # guards the entries, and the order of lines in the manifest
+        self._entries: dict[str, _Entry] = {}
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            self._read()
+        except OSError as error:
+            raise _refused(directory, error) from error
+
+    def __repr__(self) -> str:
+        return f"ResultDirectory({str(self.directory)!r}, {len(self._entries)} names)"
+
+    def reserve(self, sources: Sequence[str]) -> None:
+        """Give every source its name. One that it has from an earlier run it keeps."""
+        with self._lock:
+            owned = {entry.source for entry in self._entries.values() if entry.name.endswith(self._suffix)}
+            fresh = []
+            for source in dict.fromkeys(sources):
+                if source not in owned:
+                    fresh.append(_Entry(self._free_name(source), source))
+                    self._entries[fresh[-1].name] = fresh[-1]
+            self._append(fresh)
+
+    def path(self, source: str) -> Path:
+        """Where the result of a reserved source is, or will be."""
+        return self.directory / self._entry(source).name
+
+    def holds(self, source: str, made_by: str) -> bool:
+        """Whether the result is there, whole, and was made by exactly that."""
+        entry = self._entry(source)
+        if not made_by or entry.made_by != made_by:
+            return False
+        try:
+            with (self.directory / entry.name).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _refused(self.directory / entry.name, error) from error
+
+    def write(self, source: str, content: bytes, *, made_by: str = "") -> None:
+        """Put a result in place of the one before, in one step. Without ``made_by`` no resume will trust it."""
+        entry = self._entry(source)
+        path = self.directory / entry.name
+        try:
+            write_whole(path, content)
+        except OSError as error:
+            raise _refused(path, error) from error
+        with self._lock:
+            entry = _Entry(entry.name, source, made_by, hashlib.sha256(content).hexdigest())
+            self._entries[entry.name] = entry
+            self._append([entry])
+
+    def discard(self, source: str) -> None:
+        """Remove what an earlier run found, since it no longer holds."""
+        entry = self._entry(source)
+        if entry.sha256:
+            try:
+                (self.directory / entry.name).unlink(missing_ok=True)
+            except OSError as error:
+                raise _refused(self.directory / entry.name, error) from error
+
+    @property
+    def _suffix(self) -> str:
+        return f".{self._extension}"
+
+    def _entry(self, source: str) -> _Entry:
+        with self._lock:
+            mine = (e for e in self._by_source.get(source, ()) if e.endswith(self._suffix))
+            return self._entries[next(mine)]
+
+    def _free_name(self, source: str) -> str:
+        """The input's own name with the extension; with a part of a digest where that is another's, or too long."""
+        base = "stdin" if source == "-" else os.path.basename(source)
+        name = base + self._suffix
+        if name not in self._entries and len(os.fsencode(name)) <= _LONGEST_NAME_BYTES:
+            if not os.path.lexists(self.directory / name):
+                return name
+        short = os.fsdecode(os.fsencode(base)[: _LONGEST_NAME_BYTES // 2])
+        return f"{short}-{hashlib.sha256(os.fsencode(source)).hexdigest()[:12]}{self._suffix}"
+
+    def _read(self) -> None:
+        try:
+            lines = (self.directory / MANIFEST).read_bytes().splitlines()
+        except FileNotFoundError:
+            return
+        for line in lines:
+            try:
+                entry = _Entry(**json.loads(line))
+            except (ValueError, TypeError):  # the last line of a run that was killed
+                continue
+            self._entries[entry.name] = entry
+
+    def _append(self, entries: Sequence[_Entry]) -> None:
+        if not entries:
+            return
+        lines = "".join(json.dumps(asdict(entry)) + "\n" for entry in entries)  # ASCII, whatever bytes a name has
+        path = self.directory / MANIFEST
+        try:
+            with path.open("ab") as file:
+                file.write(lines.encode())
+        except OSError as error:
+            raise _refused(path, error) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, whatever happens in between."""
+    temporary = path.with_name(f".segue-{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or type(error).__name__
+    return OutputError(f"{path}: the result cannot be written ({reason}); what was written before is whole")

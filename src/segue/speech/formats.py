@@ -1,0 +1,118 @@
+"""Detections -> text. Pure functions; a new format joins by a line in ``FORMATS``.
+
+A document is ``opening``, the items of every input with ``separator`` between them, ``closing``; so one can be written
+while later inputs are still being detected. An input gives one item a channel (or line), or one that says what failed.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:  # so that a command's help can list the formats without loading NumPy
+    from segue.speech.detector import Detection
+
+Render: TypeAlias = "Callable[[str, Sequence[Detection]], list[str]]"
+"""(file as given, its detections, one a channel) -> items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How results become text. ``fail`` renders (file, code, message); None where the format cannot hold a failure."""
+
+    extension: str
+    render: Render
+    fail: Callable[[str, str, str], list[str]] | None = None
+    opening: str = ""
+    separator: str = ""
+    closing: str = ""
+    holds_probabilities: bool = False
+
+    def document(self, items: Iterable[str]) -> str:
+        """One whole document."""
+        return self.opening + self.separator.join(items) + self.closing
+
+
+def legible(name: str) -> str:
+    r"""A file name as valid text: bytes that are no UTF-8 (surrogates, as Python reads them) become ``\xe9``."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def to_dict(file: str, detection: "Detection") -> dict[str, Any]:
+    """The object that every JSON form holds, without probabilities: times in whole milliseconds."""
+    model = detection.model
+    channel = {} if detection.channel is None else {"channel": detection.channel}
+    return {
+        "file": legible(file),
+        **channel,
+        "duration_ms": detection.duration_ms,
+        "model": {"id": legible(model.id), "revision": model.revision, "digest": model.digest},
+        "mode": detection.mode,
+        "segments": [{"start_ms": segment.start_ms, "end_ms": segment.end_ms} for segment in detection.segments],
+    }
+
+
+def to_failure(file: str, code: str, message: str) -> dict[str, Any]:
+    """The object of an input that failed."""
+    return {"file": legible(file), "error": {"code": code, "message": legible(message)}}
+
+
+def to_json(file: str, detections: "Sequence[Detection]") -> list[str]:
+    """JSON objects of one line each, with ``probabilities`` (six decimals) where they were asked for."""
+    return [_object(file, detection) for detection in detections]
+
+
+def to_jsonl(file: str, detections: "Sequence[Detection]") -> list[str]:
+    """The same, each with its line end."""
+    return [f"{item}\n" for item in to_json(file, detections)]
+
+
+def to_rttm(file: str, detections: "Sequence[Detection]") -> list[str]:
+    """NIST's RTTM: type, file, channel from 1, start and duration in seconds; the name without folder and extension."""
+    name = re.sub(r"\s", "_", legible(os.path.splitext(os.path.basename(file))[0])) or "_"
+    name = "stdin" if file == "-" else name
+    return [
+        f"SPEAKER {name} {(detection.channel or 0) + 1} {segment.start_ms / 1000:.3f} "
+        f"{(segment.end_ms - segment.start_ms) / 1000:.3f} <NA> <NA> speech <NA> <NA>\n"
+        for detection in detections
+        for segment in detection.segments
+    ]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _object(file: str, detection: "Detection") -> str:
+    text = _json(to_dict(file, detection))
+    if detection.probabilities is None:
+        return text
+    return f'{text[:-1]}, "probabilities": [{", ".join(_decimals(detection.probabilities))}]}}'
+
+
+def _decimals(probabilities: Any, block: int = 10_000) -> Iterator[str]:
+    """Ten hours are 3.6 million values: never all of them as Python objects at once."""
+    for start in range(0, len(probabilities), block):
+        yield ", ".join([f"{p:.6g}" if p < 1e-4 else f"{p:.6f}" for p in probabilities[start : start + block].tolist()])
+
+
+def _fail_json(file: str, code: str, message: str) -> list[str]:
+    return [_json(to_failure(file, code, message))]
+
+
+def _fail_jsonl(file: str, code: str, message: str) -> list[str]:
+    return [_json(to_failure(file, code, message)) + "\n"]
+
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {
+        "json": Format(
+            "json", to_json, _fail_json, opening="[\n", separator=",\n", closing="\n]\n", holds_probabilities=True
+        ),
+        "jsonl": Format("jsonl", to_jsonl, _fail_jsonl, holds_probabilities=True),
+        "rttm": Format("rttm", to_rttm),
+    }
+)
