@@ -3,14 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 
 class Stopped(Exception):  # noqa: N818  # a signal, not an error
-    """Raised by work that noticed ``Crew.stopping``: the job has no answer."""
+    """Raised by a checkpoint after ``Crew.stop``, through the work: the job has no answer."""
+
+
+Checkpoint: TypeAlias = Callable[[], None]
+"""Work calls it now and then."""
 
 
 class Crew(Generic[J, R]):
@@ -20,7 +24,7 @@ class Crew(Generic[J, R]):
     times a second for that reason. The threads never keep the process alive.
     """
 
-    def __init__(self, work: Callable[[J], R], jobs: Sequence[J], *, threads: int, ahead: int) -> None:
+    def __init__(self, work: Callable[[J, Checkpoint], R], jobs: Sequence[J], *, threads: int, ahead: int) -> None:
         self.stopping = False
         self._work = work
         self._jobs = jobs
@@ -58,7 +62,7 @@ class Crew(Generic[J, R]):
             yield answer
 
     def stop(self) -> None:
-        """Begin no further job. Work in progress may look at ``stopping`` and raise ``Stopped``."""
+        """Begin no further job; work in progress ends at its next checkpoint."""
         self.stopping = True
 
     def join(self, timeout_s: float) -> bool:
@@ -72,7 +76,7 @@ class Crew(Generic[J, R]):
     def _run(self) -> None:
         while (index := self._take()) is not None:
             try:
-                answer = self._work(self._jobs[index])
+                answer = self._work(self._jobs[index], self._checkpoint)
             except Stopped:
                 return
             except BaseException as error:  # noqa: BLE001  # handed to the thread that waits
@@ -84,6 +88,10 @@ class Crew(Generic[J, R]):
             with self._changed:
                 self._answers[index] = answer
                 self._changed.notify_all()
+
+    def _checkpoint(self) -> None:
+        if self.stopping:
+            raise Stopped
 
     def _take(self) -> int | None:
         with self._changed:

@@ -10,10 +10,11 @@ from segue.errors import AudioError, AudioNotFound, AudioUnreadable, InvalidPara
 
 STDIN = "-"
 
-EXTENSIONS = frozenset(
-    ".3gp .aac .ac3 .aif .aifc .aiff .amr .au .avi .caf .flac .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp3 .mp4 .mpga .oga "
-    ".ogg .opus .rf64 .snd .ts .w64 .wav .wave .webm .wma".split()
-)
+EXTENSIONS = frozenset({
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac",
+    ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga",
+    ".ogg", ".opus", ".rf64", ".snd", ".ts", ".w64", ".wav", ".wave", ".webm", ".wma",
+})  # fmt: skip
 """What is taken from a directory. A file that is named itself may have any name: its content decides."""
 
 

@@ -39,8 +39,10 @@ class ResultDirectory:
     def __init__(self, directory: Path, extension: str) -> None:
         self.directory = directory
         self._extension = extension
-        self._lock = threading.Lock()  # guards the entries, and the order of lines in the manifest
-        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()  # guards the three below, and the order of lines in the manifest
+        self._entries: dict[str, _Entry] = {}  # by name, whatever the extension
+        self._names: dict[str, str] = {}  # source -> name, of this extension
+        self._torn = False  # the manifest's last line is not whole: a new one must not be glued to it
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self._read()
@@ -53,12 +55,11 @@ class ResultDirectory:
     def reserve(self, sources: Sequence[str]) -> None:
         """Give every source its name. One that it has from an earlier run it keeps."""
         with self._lock:
-            owned = {entry.source for entry in self._entries.values() if entry.name.endswith(self._suffix)}
             fresh = []
-            for source in dict.fromkeys(sources):
-                if source not in owned:
+            for source in sources:
+                if source not in self._names:
                     fresh.append(_Entry(self._free_name(source), source))
-                    self._entries[fresh[-1].name] = fresh[-1]
+                    self._remember(fresh[-1])
             self._append(fresh)
 
     def path(self, source: str) -> Path:
@@ -88,7 +89,7 @@ class ResultDirectory:
             raise _refused(path, error) from error
         with self._lock:
             entry = _Entry(entry.name, source, made_by, hashlib.sha256(content).hexdigest())
-            self._entries[entry.name] = entry
+            self._remember(entry)
             self._append([entry])
 
     def discard(self, source: str) -> None:
@@ -106,30 +107,35 @@ class ResultDirectory:
 
     def _entry(self, source: str) -> _Entry:
         with self._lock:
-            mine = (e for e in self._by_source.get(source, ()) if e.endswith(self._suffix))
-            return self._entries[next(mine)]
+            return self._entries[self._names[source]]
+
+    def _remember(self, entry: _Entry) -> None:
+        self._entries[entry.name] = entry
+        if entry.name.endswith(self._suffix):
+            self._names[entry.source] = entry.name
 
     def _free_name(self, source: str) -> str:
         """The input's own name with the extension; with a part of a digest where that is another's, or too long."""
         base = "stdin" if source == "-" else os.path.basename(source)
         name = base + self._suffix
-        if name not in self._entries and len(os.fsencode(name)) <= _LONGEST_NAME_BYTES:
-            if not os.path.lexists(self.directory / name):
-                return name
+        fits = len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
+        if fits and name not in self._entries and not os.path.lexists(self.directory / name):
+            return name
         short = os.fsdecode(os.fsencode(base)[: _LONGEST_NAME_BYTES // 2])
         return f"{short}-{hashlib.sha256(os.fsencode(source)).hexdigest()[:12]}{self._suffix}"
 
     def _read(self) -> None:
         try:
-            lines = (self.directory / MANIFEST).read_bytes().splitlines()
+            text = (self.directory / MANIFEST).read_bytes()
         except FileNotFoundError:
             return
-        for line in lines:
+        self._torn = not text.endswith(b"\n")
+        for line in text.splitlines():
             try:
                 entry = _Entry(**json.loads(line))
             except (ValueError, TypeError):  # the last line of a run that was killed
                 continue
-            self._entries[entry.name] = entry
+            self._remember(entry)
 
     def _append(self, entries: Sequence[_Entry]) -> None:
         if not entries:
@@ -138,7 +144,8 @@ class ResultDirectory:
         path = self.directory / MANIFEST
         try:
             with path.open("ab") as file:
-                file.write(lines.encode())
+                file.write(b"\n" * self._torn + lines.encode())
+            self._torn = False
         except OSError as error:
             raise _refused(path, error) from error
 

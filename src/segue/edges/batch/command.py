@@ -1,0 +1,354 @@
+"""``segue detect``: the options, and one run of them. Heavy imports wait until something is to be detected."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT, SIGTERM, Handlers, getsignal, signal
+from threading import current_thread, main_thread
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from segue.edges.batch.crew import Checkpoint, Crew
+from segue.edges.batch.inputs import STDIN, Input, expand
+from segue.edges.batch.results import ResultDirectory
+from segue.edges.batch.task import Failure, Outcome, Request, Task
+from segue.errors import OutputError
+from segue.speech.formats import FORMATS, Format, legible
+
+if TYPE_CHECKING:
+    from segue.edges.batch.display import Bar
+    from segue.speech.detector import Detector
+
+_AHEAD_A_THREAD = 32
+"""Finished results that may wait for a slower input before them, for each thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said."""
+
+    paths: tuple[str, ...]
+    recursive: bool
+    model: str | None
+    mode: str | None
+    parameters: tuple[str, ...]
+    channels: str
+    format: str
+    probabilities: bool
+    out: str | None
+    resume: bool
+    jobs: int | None
+
+
+_SECTIONS = {
+    "Input": ("recursive", "channels"),
+    "Model and decisions": ("model", "mode", "parameters"),
+    "Output": ("format", "probabilities", "out", "resume"),
+    "Running": ("jobs",),
+}
+
+
+class _DetectCommand(click.Command):
+    """Its help has the options in sections, and ends with what other layers know, loaded only then."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = {parameter.name: parameter.get_help_record(ctx) for parameter in self.get_params(ctx)}
+        for title, names in _SECTIONS.items():
+            rows = [record for name in names if (record := records.pop(name, None))]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+        with formatter.section("Other"):
+            formatter.write_dl([record for record in records.values() if record])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from segue.speech.rules import PARAMETERS
+
+        with formatter.section("Decision parameters for --set (FunASR's names; times in ms)"):
+            formatter.write_text(", ".join(PARAMETERS))
+        super().format_epilog(ctx, formatter)
+
+
+_EPILOG = """\b
+Examples:
+  segue detect meeting.m4a
+  segue detect recordings/ --recursive --format jsonl > segments.jsonl
+  segue detect 'calls/*.wav' --channels split --format rttm
+  segue detect archive/ --out results/ --format json --resume --jobs 8
+  ffmpeg -i film.mkv -f wav - | segue detect -
+  segue detect lecture.mp3 --set max_end_silence_time=500
+
+\b
+Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
+130 stopped by Ctrl-C. Results go to standard output, all else to standard error.
+"""
+
+
+@click.command("detect", cls=_DetectCommand, epilog=_EPILOG)
+@click.argument("paths", metavar="PATH...", nargs=-1)
+@click.option("-r", "--recursive", is_flag=True, help="Take directories with all that is inside them.")
+@click.option("-m", "--model", metavar="ID[@REVISION]|DIRECTORY", help="The model.  [default: fsmn-vad]")
+@click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.  [default: classic]")
+@click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help="A decision parameter; repeatable.")
+@click.option(
+    "--channels",
+    type=click.Choice(["mix", "split"]),
+    default="mix",
+    show_default=True,
+    help="Mix the channels into one, or detect in each.",
+)
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(["table", *FORMATS]),
+    default="table",
+    show_default=True,
+    help="The same on a terminal and into a file.",
+)
+@click.option("--probabilities", is_flag=True, help="Add the speech probability of every frame (json, jsonl).")
+@click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
+@click.option(
+    "--resume", is_flag=True, help="Skip inputs whose result in DIR was made from the same bytes the same way."
+)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Inputs at once.  [default: one a core]")
+def detect(**given: Any) -> int:
+    """Find where the speech is in recordings.
+
+    PATH is an audio or video file, a directory (its audio files), a quoted wildcard, or - for standard input. Each
+    input fails or succeeds by itself; results come in the order of the inputs.
+    """
+    options = Options(**given)
+    parameters = _checked(options)
+    debug = bool(click.get_current_context().meta.get("segue.debug"))
+    inputs = expand(options.paths, recursive=options.recursive)
+
+    from segue import service
+    from segue.settings import read_settings
+
+    settings = read_settings()
+    detector = service.load(options.model, mode=options.mode, settings=settings, progress=_say, **parameters)
+    return _Run(options, inputs, detector, debug=debug).run()
+
+
+def _checked(options: Options) -> dict[str, Any]:
+    """The parameters of --set. Raises click.UsageError or InvalidParameter for options that make no sense."""
+    if not options.paths:
+        raise click.UsageError(
+            "no PATH was given: name a file, a directory, a quoted wildcard, or - for standard input"
+        )
+    if options.resume and not options.out:
+        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
+    if options.probabilities and not (options.format in FORMATS and FORMATS[options.format].holds_probabilities):
+        raise click.UsageError(f"--format {options.format} cannot hold --probabilities: use json or jsonl")
+    pairs = [text.partition("=") for text in options.parameters]
+    for name, equals, value in pairs:
+        if not (name and equals and value):
+            raise click.UsageError(f"--set {name}{equals}{value}: write NAME=VALUE, such as max_end_silence_time=500")
+        if name == "mode":
+            raise click.UsageError(f"--set mode={value}: write --mode {value}")
+    parameters = {name: value for name, _, value in pairs}
+    if parameters or options.mode is not None:
+        from segue.speech.rules import Rules
+
+        mode = {} if options.mode is None else {"mode": options.mode}
+        Rules.of(("model", {}), ("--mode", mode), ("--set", parameters))
+    return parameters
+
+
+class _Run:
+    """One run: everything that happens between the options and the exit status."""
+
+    def __init__(self, options: Options, inputs: Sequence[Input], detector: "Detector", *, debug: bool) -> None:
+        from segue.edges.batch.display import Tally
+
+        self._options = options
+        self._inputs = inputs
+        self._debug = debug
+        self._on_terminal = sys.stderr.isatty()
+        self._format = _format(options.format)
+        self._results = ResultDirectory(Path(options.out), self._format.extension) if options.out else None
+        if self._results:
+            self._results.reserve([item.source for item in inputs])
+        request = Request(self._format, options.channels == "split", options.probabilities, options.resume)
+        self._task = Task(detector, request, results=self._results, stdin=_stdin(inputs))
+        self._tally = Tally(inputs, length_ms=_length_ms if self._on_terminal else lambda _: 0)
+        threads = min(options.jobs or _cores(), len(inputs))
+        ahead = threads if options.probabilities else threads * _AHEAD_A_THREAD
+        self._crew = Crew(self._work, inputs, threads=threads, ahead=ahead)
+
+    def run(self) -> int:
+        """The exit status."""
+        from rich.console import Console
+
+        from segue.edges.batch.display import Bar
+
+        shown = self._on_terminal and os.environ.get("TERM") != "dumb"
+        try:
+            with _stopping(self._crew) as signals, Bar(Console(stderr=True), self._tally, shown=shown) as bar:
+                self._print_all(bar if shown else None)
+                if not self._crew.join(2.0) and signals:  # a thread that waits for a pipe, say
+                    self._leave(self._verdict(signals))
+        except BrokenPipeError:  # whoever read our output has seen enough
+            self._crew.stop()
+            return 128 + 13
+        finally:
+            self._crew.stop()
+            self._crew.join(2.0)
+        return self._verdict(signals)
+
+    def _work(self, item: Input, checkpoint: Checkpoint) -> Outcome:
+        self._tally.begin(item)
+        outcome = self._task.run(item, checkpoint, self._tally.hear)
+        self._tally.add(outcome)
+        return outcome
+
+    def _print_all(self, bar: "Bar | None") -> None:
+        document = None if self._results else _Document(self._format, bar if sys.stdout.isatty() else None)
+        for outcome in self._crew.answers():
+            if outcome is not None:
+                if document:
+                    document.write(outcome.items)
+                if outcome.failure:
+                    self._report(outcome, outcome.failure, bar)
+            if bar:
+                bar.update()
+        if document:
+            document.close()
+
+    def _report(self, outcome: Outcome, failure: Failure, bar: "Bar | None") -> None:
+        """One line on standard error, unless the results on standard output say it and nobody else looks."""
+        if outcome.items and not (self._on_terminal and not sys.stdout.isatty()):
+            lines = []
+        else:
+            named = (
+                failure.message if outcome.input.file in failure.message else f"{outcome.input.file}: {failure.message}"
+            )
+            lines = [f"error: {failure.message if outcome.input.file == STDIN else named}"]
+        if self._debug:
+            lines.append(failure.trace.rstrip())
+        for line in lines:
+            _say(line, bar)
+
+    def _verdict(self, signals: Sequence[int]) -> int:
+        if signals:
+            done = f"stopped: {self._tally.done} of {self._tally.files} files are done"
+            where = f" and their results are whole in {self._options.out}" if self._results else ""
+            how = (
+                "; the same command with --resume goes on" if self._results else "; with --out DIR, --resume can go on"
+            )
+            _say(done + where + how)
+            return 128 + signals[0]
+        if self._on_terminal:
+            _say(self._tally.summary())
+        return 1 if self._tally.failed else 0
+
+    def _leave(self, status: int) -> None:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+class _Document:
+    """Results on standard output, written through as they come. Raises OutputError, and BrokenPipeError as it is."""
+
+    def __init__(self, form: Format, bar: "Bar | None") -> None:
+        self._format = form
+        self._bar = bar
+        self._begun = False
+        self._line = ""  # what is above a bar has to be whole lines
+
+    def write(self, items: Sequence[str]) -> None:
+        for item in items:
+            self._put((self._format.separator if self._begun else self._format.opening) + item)
+            self._begun = True
+
+    def close(self) -> None:
+        self._put(("" if self._begun else self._format.opening) + self._format.closing)
+
+    def _put(self, text: str) -> None:
+        try:
+            if self._bar is None:
+                sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
+                sys.stdout.flush()
+                return
+            whole, newline, self._line = (self._line + text).rpartition("\n")
+            if newline:
+                self._bar.above(whole)
+        except OSError as error:
+            _abandon_stdout()
+            if isinstance(error, BrokenPipeError):
+                raise
+            reason = error.strerror or type(error).__name__
+            raise OutputError(f"standard output: cannot be written ({reason}); make room or write elsewhere") from error
+
+
+def _abandon_stdout() -> None:
+    """Nothing more can be written there; Python must not try again when it ends."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass  # no descriptor behind it, as in a test
+
+
+@contextmanager
+def _stopping(crew: Crew[Input, Outcome]) -> Iterator[list[int]]:
+    """Let Ctrl-C (and SIGTERM) stop the crew in an orderly way, and a second one end the process at once."""
+    signals: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if signals:
+            os._exit(128 + number)
+        signals.append(number)
+        crew.stop()
+
+    if current_thread() is not main_thread():  # only there Python lets us listen
+        yield signals
+        return
+    before = {number: getsignal(number) for number in (SIGINT, SIGTERM)}
+    try:
+        for number, handler in before.items():
+            if handler != Handlers.SIG_IGN:  # nohup, or a shell's background job
+                signal(number, stop)
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal(number, handler)
+
+
+def _format(name: str) -> Format:
+    if name in FORMATS:
+        return FORMATS[name]
+    from segue.edges.batch.display import table_format
+
+    styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return table_format(width=None, styled=styled)
+
+
+def _stdin(inputs: Sequence[Input]) -> BinaryIO | None:
+    return sys.stdin.buffer if any(item.file == STDIN for item in inputs) else None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _length_ms(item: Input) -> int:
+    """What a file's header promises, for the bar alone."""
+    import soundfile
+
+    try:
+        return round(soundfile.info(item.file).duration * 1000) if item.size_bytes else 0
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
+        return 0
+
+
+def _say(text: str, bar: "Bar | None" = None) -> None:
+    text = "\n".join(f"segue: {line}" if i == 0 else line for i, line in enumerate(legible(text).splitlines()))
+    if bar:
+        bar.above(text)
+    else:
+        click.echo(text, err=True)

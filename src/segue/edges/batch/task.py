@@ -1,0 +1,136 @@
+"""One input -> its outcome: detected, rendered, and written if there is a directory for results."""
+
+import hashlib
+import json
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from segue.edges.batch.crew import Checkpoint, Stopped
+from segue.edges.batch.inputs import STDIN, Input
+from segue.edges.batch.results import ResultDirectory
+from segue.errors import OutputError, SegueError
+from segue.speech.formats import Format
+
+if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
+    from segue.speech.detector import Detection, Detector
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an input has no result. ``trace`` is for --debug."""
+
+    code: str
+    message: str
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one input. ``items`` wait to be printed; there are none where a file was written."""
+
+    input: Input
+    items: Sequence[str] = ()
+    duration_ms: int = 0
+    speech_share: float = 0.0
+    failure: Failure | None = None
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of every input alike."""
+
+    format: Format
+    split: bool = False
+    probabilities: bool = False
+    resume: bool = False
+
+
+class Task:
+    """Does one input after another for any number of threads. ``heard(ms)`` is told how far the input has come."""
+
+    def __init__(
+        self,
+        detector: "Detector",
+        request: Request,
+        *,
+        results: ResultDirectory | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        self._detector = detector
+        self._request = request
+        self._results = results
+        self._stdin = stdin
+        self._rules = detector.rules.parameters()
+
+    def run(self, item: Input, checkpoint: Checkpoint, heard: Callable[[int], None]) -> Outcome:
+        """The outcome, whatever the input does. Raises OutputError, which concerns all inputs, and Stopped."""
+        try:
+            return self._run(item, checkpoint, heard)
+        except (Stopped, OutputError):
+            raise
+        except SegueError as error:
+            failure = Failure(error.code, str(error), traceback.format_exc())
+        except Exception as error:  # noqa: BLE001  # a fault of ours in one input must not lose the others' results
+            message = f"{item.file}: {type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
+            failure = Failure("internal", message, traceback.format_exc())
+        return self._failed(item, failure)
+
+    def _run(self, item: Input, checkpoint: Checkpoint, heard: Callable[[int], None]) -> Outcome:
+        if item.problem:
+            raise item.problem
+        made_by = self._made_by(item, checkpoint)
+        if self._results and self._request.resume and self._results.holds(item.source, made_by):
+            return Outcome(item, skipped=True)
+
+        def progress(ms: int) -> None:
+            checkpoint()
+            heard(ms)
+
+        detect = self._detector.detect_channels if self._request.split else self._one
+        source = self._stdin if item.file == STDIN and self._stdin else item.file
+        detections = detect(source, probabilities=self._request.probabilities, progress=progress)
+        items = self._request.format.render(item.file, detections)
+        if self._results:
+            self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by)
+            items = []
+        heard_ms = sum(detection.duration_ms for detection in detections)
+        share = sum(detection.speech_ms for detection in detections) / heard_ms if heard_ms else 0.0
+        return Outcome(item, items, detections[0].duration_ms if detections else 0, share)
+
+    def _one(
+        self, source: str | BinaryIO, *, probabilities: bool, progress: Callable[[int], None]
+    ) -> "Sequence[Detection]":
+        return [self._detector.detect(source, probabilities=probabilities, progress=progress)]
+
+    def _failed(self, item: Input, failure: Failure) -> Outcome:
+        fail = self._request.format.fail
+        items = fail(item.file, failure.code, failure.message) if fail else []
+        if self._results and items:
+            self._results.write(item.source, _bytes(self._request.format, items))
+            items = []
+        elif self._results:
+            self._results.discard(item.source)
+        return Outcome(item, items, failure=failure)
+
+    def _made_by(self, item: Input, checkpoint: Checkpoint) -> str:
+        """A digest of all that decides the result; empty for what can be read only once."""
+        if self._results is None or item.file == STDIN or not os.path.isfile(item.file):
+            return ""
+        sha256 = hashlib.sha256()
+        try:
+            with open(item.file, "rb") as file:
+                while block := file.read(2**20):
+                    checkpoint()
+                    sha256.update(block)
+        except OSError:
+            return ""  # the detector will meet it too, and say what is wrong
+        facts = (self._detector.model.digest, self._rules, self._request.split, self._request.probabilities)
+        return hashlib.sha256(json.dumps([1, *facts, sha256.hexdigest()], sort_keys=True).encode()).hexdigest()
+
+
+def _bytes(form: Format, items: Sequence[str]) -> bytes:
+    return form.document(items).encode(errors="backslashreplace")

@@ -1,0 +1,167 @@
+"""The ``segue`` command: what it can do, and how any error ends. Each command is an edge of its own, loaded when named.
+
+The table names them as text, so that no edge imports another and ``segue --help`` loads none of them.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import NoReturn
+
+import click
+
+from segue.errors import InvalidModelID, InvalidParameter, SegueError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a command is (``module:attribute``), and what ``segue --help`` says of it."""
+
+    where: str
+    help: str
+
+    def load(self) -> click.Command:
+        """Import it."""
+        module, _, attribute = self.where.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+COMMANDS: Mapping[str, Entry] = MappingProxyType(
+    {
+        "detect": Entry("segue.edges.batch.command:detect", "Find where the speech is in recordings."),
+        "models": Entry("segue.edges.models:models", "List, fetch, verify and remove models."),
+        "bench": Entry("segue.edges.bench:bench", "Measure this machine: speed, and live streams per core."),
+    }
+)
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        click.echo(f"segue {version('segue')}")
+        ctx.exit()
+
+
+def _debug(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if asked:
+        ctx.meta["segue.debug"] = True
+        logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s")
+        logging.getLogger("segue").setLevel(logging.DEBUG)
+
+
+def _debug_option() -> click.Option:
+    return click.Option(
+        ["--debug"], is_flag=True, expose_value=False, is_eager=True, callback=_debug, help="Show tracebacks and logs."
+    )
+
+
+class Commands(click.Group):
+    """A group whose commands come from a table, each imported when it is used. Every one of them takes --debug."""
+
+    def __init__(self, table: Mapping[str, Entry], **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type]  # passed on as they are
+        self.table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        del ctx
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one; None for a name that is not in the table."""
+        entry = self.table.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            command = entry.load()
+        except ModuleNotFoundError as error:
+            if error.name and entry.where.startswith(error.name):
+                ctx.fail(f"{cmd_name} is not part of this installation")
+            raise
+        _with_debug(command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table: nothing is imported for ``segue --help``."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in self.table.items()])
+
+
+def _with_debug(command: click.Command) -> None:
+    """``segue detect x --debug`` is where people write it."""
+    if not any("--debug" in parameter.opts for parameter in command.params):
+        command.params.append(_debug_option())
+    if isinstance(command, click.Group):
+        for sub in command.commands.values():
+            _with_debug(sub)
+
+
+root = Commands(
+    COMMANDS,
+    name="segue",
+    help="""Find speech in audio with FSMN-VAD: FunASR's exact segments, several times faster.
+
+    The default model is fetched and verified at first use, and needs no network ever after.
+    """,
+    epilog="""\b
+Examples:
+  segue detect meeting.m4a          the segments of speech, as a table
+  segue detect recordings/ -f jsonl one line of JSON an input
+  segue models list                 what is on this machine
+  segue COMMAND --help              all options, with more examples
+
+\b
+Environment:
+  SEGUE_HOME  where models are kept and settings.toml is read
+""",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+        ),
+        _debug_option(),
+    ],
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """The entry point: run a command, and leave with its status. Any SegueError is one line on standard error."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_status(given))
+
+
+def _status(arguments: list[str]) -> int:
+    try:
+        status = root.main(arguments, prog_name="segue", standalone_mode=False)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "segue"
+        return _fail(f"{error.format_message().rstrip('.')}; see {where} --help", error, arguments, status=2)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error, arguments, status=error.exit_code)
+    except (InvalidParameter, InvalidModelID) as error:
+        return _fail(str(error), error, arguments, status=2)
+    except SegueError as error:
+        return _fail(str(error), error, arguments, status=1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("segue: stopped", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001  # the outermost frame: nothing else can turn it into one line
+        text = f"{type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
+        return _fail(text, error, arguments, status=1)
+    return status if isinstance(status, int) else 0
+
+
+def _fail(text: str, error: Exception, arguments: Sequence[str], *, status: int) -> int:
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    click.echo(f"segue: error: {' '.join(legible.splitlines())}", err=True)
+    return status
