@@ -5,21 +5,25 @@
 >>> segments = detector.detect("meeting.m4a")
 """
 
-from segue.errors import (
-    AudioError,
-    InferenceFailed,
-    InvalidParameter,
-    ModelError,
-    OutputError,
-    SegueError,
-    StoreError,
-    StreamFinished,
-)
-from segue.service import load
-from segue.speech.detector import Detection, Detector, DetectorStream, ModelIdentity
-from segue.speech.rules import MODES, Rules
-from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
-from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segue.errors import (
+        AudioError,
+        InferenceFailed,
+        InvalidParameter,
+        ModelError,
+        OutputError,
+        SegueError,
+        StoreError,
+        StreamFinished,
+    )
+    from segue.service import load
+    from segue.speech.detector import Detection, Detector, DetectorStream, ModelIdentity
+    from segue.speech.rules import MODES, Rules
+    from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
+    from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
 
 __version__ = "0.1.0"
 
@@ -48,3 +52,29 @@ __all__ = [
     "StreamFinished",
     "load",
 ]
+
+# Where each name is at run time: loaded when first used (PEP 562), because NumPy, SciPy and the codecs take 0.4 s that
+# ``segue --help`` and ``segue.hub`` do not need. The imports above say the same to type checkers and editors.
+_HOMES = {
+    "segue.errors": (
+        *("AudioError", "InferenceFailed", "InvalidParameter", "ModelError"),
+        *("OutputError", "SegueError", "StoreError", "StreamFinished"),
+    ),
+    "segue.service": ("load",),
+    "segue.speech.detector": ("Detection", "Detector", "DetectorStream", "ModelIdentity"),
+    "segue.speech.rules": ("MODES", "Rules"),
+    "segue.speech.scorer": ("Probs", "Samples", "ScoreStream", "Scorer"),
+    "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _HOMES.items():
+        if name in names:
+            globals()[name] = value = getattr(import_module(module), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segue import models
 from segue.hub import ResolvedModel, Store, resolve
 from segue.settings import Settings, read_settings
-from segue.speech.detector import Detector, ModelIdentity
+
+if TYPE_CHECKING:
+    from segue.speech.detector import Detector
 
 
 def store(settings: Settings) -> Store:
@@ -40,13 +42,16 @@ def load(
     settings: Settings | None = None,
     progress: Callable[[str], None] | None = None,
     **parameters: object,
-) -> Detector:
+) -> "Detector":
     """A detector for a model ID, an alias such as ``fsmn-vad`` (the default), or a directory.
 
     The model is fetched and verified on first use, and taken from the local store ever after, without the network.
     ``mode`` ("classic" or "dynamic") and ``parameters`` (FunASR's names) become the detector's own; a request may
     still ask for others. Raises ModelError, InvalidParameter, StoreError.
     """
+    from segue import models  # NumPy, SciPy and the codecs are loaded here, not to list or fetch models
+    from segue.speech.detector import Detector, ModelIdentity
+
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)
     scorer, rules = models.load(resolved.directory)

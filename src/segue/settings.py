@@ -1,10 +1,11 @@
-"""One settings object, read once: defaults, then ``$SEGUE_HOME/settings.toml``, then ``SEGUE_*`` variables, then flags."""
+"""One settings object, read once: defaults < ``$SEGUE_HOME/settings.toml`` < ``SEGUE_*`` variables < flags."""
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,15 +18,21 @@ from segue.errors import InvalidParameter
 
 def _home() -> Path:
     given = os.environ.get("SEGUE_HOME")
-    return Path(given).expanduser() if given else platformdirs.user_data_path("segue")
+    return _expanded(given) if given else platformdirs.user_data_path("segue")
+
+
+def _expanded(path: str | Path) -> Path:
+    return Path(os.path.expanduser(path))  # Path.expanduser raises RuntimeError for a user that does not exist
 
 
 class Settings(BaseSettings):
     """Everything that an operator may set. Frozen; share it freely between threads."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="forbid", env_ignore_empty=True)
 
-    home: Path = Field(default_factory=_home, description="Where the model store lives.")
+    home: Annotated[Path, AfterValidator(_expanded)] = Field(
+        default_factory=_home, description="Where the model store lives."
+    )
     model: str = Field(default="fsmn-vad", description="The model used where none is named.")
     connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection to an origin.")
     fetch_timeout_s: float = Field(default=600.0, gt=0, description="Longest time that fetching one model may take.")
@@ -39,8 +46,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic-settings passes all four by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags over environment over file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / "settings.toml")
@@ -52,7 +59,10 @@ def read_settings(**flags: object) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "settings"
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(Settings.model_fields)
+            raise InvalidParameter(f"setting {field}: there is none of that name; there are {known}") from error
         raise InvalidParameter(f"setting {field}: {first['msg']} (given: {first['input']!r})") from error
-    except ValueError as error:  # a settings.toml that is not TOML
+    except (ValueError, OSError) as error:  # a settings.toml that is not TOML, or may not be read
         raise InvalidParameter(f"{_home() / 'settings.toml'} cannot be read: {error}") from error

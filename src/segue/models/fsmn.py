@@ -2,7 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import onnxruntime
 import yaml
 from numpy.typing import NDArray
 
-from segue.errors import InferenceFailed, ModelIncomplete, ModelInvalid, ModelUnsupported
+from segue.errors import InferenceFailed, InvalidParameter, ModelIncomplete, ModelInvalid, ModelUnsupported
 from segue.models.fsmn_graph import Cmvn, build
 from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
 from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
 from segue.speech.rules import IGNORED_PARAMETERS, PARAMETERS, Rules
+from segue.speech.samples import MAX_RATE_HZ, MIN_RATE_HZ
 from segue.speech.scorer import Probs, Samples, ScoreStream
 
 _BLOCK_FRAMES = 500
@@ -54,16 +57,20 @@ class FsmnScorer:
         return FsmnStream(self)
 
     def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
-        """``[s.accept(c) …]`` for distinct streams of this scorer, in as few runs of the graph as lengths allow."""
+        """``[s.accept(c) …]`` for distinct streams of this scorer, in as few runs of the graph as lengths allow.
+
+        When it fails no stream has moved: each may be tried again by itself.
+        """
         own = [stream for stream in streams if isinstance(stream, FsmnStream) and stream.scorer is self]
         if len(own) != len(streams) or len(set(map(id, own))) != len(own) or len(chunks) != len(own):
             raise ValueError("accept_many takes distinct streams of this scorer and one chunk for each")
-        if any(len(chunk) > _BLOCK_FRAMES * self.frontend.hop_samples for chunk in chunks):
-            return [stream.accept(chunk) for stream, chunk in zip(own, chunks, strict=True)]
-        runs = [stream.spectra.take(chunk) for stream, chunk in zip(own, chunks, strict=True)]
-        spectra = power_spectra(self.frontend, runs)
-        rows = [stream.spectra.rows(new) for stream, new in zip(own, spectra, strict=True)]
-        return self.score(own, rows)
+        with _all_or_nothing(own):
+            if any(len(chunk) > _BLOCK_FRAMES * self.frontend.hop_samples for chunk in chunks):
+                return [stream.accept(chunk) for stream, chunk in zip(own, chunks, strict=True)]
+            runs = [stream.spectra.take(chunk) for stream, chunk in zip(own, chunks, strict=True)]
+            spectra = power_spectra(self.frontend, runs)
+            rows = [stream.spectra.rows(new) for stream, new in zip(own, spectra, strict=True)]
+            return self.score(own, rows)
 
     def score(self, streams: "Sequence[FsmnStream]", rows: Sequence[Spectra]) -> list[Probs]:
         """Run the graph over each stream's rows and move its state; streams with as many rows share a run."""
@@ -88,7 +95,7 @@ class FsmnScorer:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise InferenceFailed(f"the FSMN-VAD graph failed: {error}") from error
+            raise InferenceFailed(f"the FSMN-VAD graph failed: {_line(error)}") from error
         if not np.isfinite(p).all():
             raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
         return p, state_out
@@ -103,9 +110,13 @@ class FsmnStream:
         self.state = scorer.new_state()
 
     def accept(self, samples: Samples) -> Probs:
-        """Feed float32 (n,) at the model's rate; return p0 of the frames that they completed."""
+        """Feed float32 (n,) at the model's rate; return p0 of the frames that they completed.
+
+        When it fails the stream has not moved.
+        """
         step = _BLOCK_FRAMES * self.scorer.frontend.hop_samples
-        blocks = [self._accept_block(samples[at : at + step]) for at in range(0, max(1, len(samples)), step)]
+        with _all_or_nothing([self]):
+            blocks = [self._accept_block(samples[at : at + step]) for at in range(0, max(1, len(samples)), step)]
         return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
 
     def finish(self) -> Probs:
@@ -116,6 +127,18 @@ class FsmnStream:
     def _accept_block(self, samples: Samples) -> Probs:
         (spectra,) = power_spectra(self.scorer.frontend, [self.spectra.take(samples)])
         return self.scorer.score([self], [self.spectra.rows(spectra)])[0]
+
+
+@contextmanager
+def _all_or_nothing(streams: Sequence[FsmnStream]) -> Iterator[None]:
+    """Puts the streams back where they were if what is done with them fails."""
+    before = [(copy(stream.spectra), stream.state) for stream in streams]  # both hold arrays that are never changed
+    try:
+        yield
+    except BaseException:
+        for stream, (spectra, state) in zip(streams, before, strict=True):
+            stream.spectra, stream.state = spectra, state
+        raise
 
 
 def _joined(arrays: Sequence[NDArray[np.float32]], axis: int) -> NDArray[np.float32]:
@@ -130,8 +153,8 @@ def load(directory: Path) -> tuple[FsmnScorer, Rules]:
     """
     config = _read_config(directory / "config.yaml")
     frontend = _frontend(config, directory)
-    encoder = config.get("encoder_conf", {})
-    weights = _read_weights(directory, int(encoder.get("fsmn_layers", 4)))
+    given_layers = config.get("encoder_conf", {}).get("fsmn_layers", 4)
+    weights = _read_weights(directory, _whole("fsmn_layers", given_layers, (1, 64), directory))
     layers, (channels, taps) = len(weights.blocks), weights.blocks[0].memory.shape
     width = weights.inputs[0].weight.shape[0]
     if width != frontend.mel_bins * frontend.lfr_frames:
@@ -142,8 +165,10 @@ def load(directory: Path) -> tuple[FsmnScorer, Rules]:
     decisions = config.get("model_conf", {})
     silence_classes = decisions.get("sil_pdf_ids", [0])
     classes = len(weights.outputs[1].bias)
-    if not silence_classes or not all(isinstance(c, int) and 0 <= c < classes for c in silence_classes):
-        raise ModelInvalid(f"{directory}: sil_pdf_ids {silence_classes!r} must be classes from 0 to {classes - 1}")
+    if not isinstance(silence_classes, list) or not silence_classes:
+        raise ModelInvalid(f"{directory}: sil_pdf_ids must be a list of classes, not {silence_classes!r}")
+    for silence_class in silence_classes:
+        _whole("sil_pdf_ids", silence_class, (0, classes - 1), directory)
     graph = build(frontend, _read_cmvn(directory / "am.mvn", width), weights, silence_classes)
     return FsmnScorer(graph, frontend, (layers, taps - 1, channels)), _rules(decisions, frontend, directory)
 
@@ -156,7 +181,7 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base
-        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {error}") from error
+        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {_line(error)}") from error
 
 
 def _read_weights(directory: Path, layers: int) -> FsmnWeights:
@@ -175,10 +200,11 @@ def _read_config(path: Path) -> Mapping[str, Any]:
         raise ModelIncomplete(
             f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
         ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ModelInvalid(f"{path} cannot be read as YAML: {error}") from error
-    if not isinstance(config, dict) or not all(isinstance(config.get(k, {}), dict) for k in config if "conf" in k):
-        raise ModelInvalid(f"{path} is not a FunASR configuration (a mapping with frontend_conf, model_conf, …)")
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or 2024-13-32
+        raise ModelInvalid(f"{path} cannot be read as YAML: {_line(error)}") from error
+    sections = ("frontend_conf", "encoder_conf", "model_conf")
+    if not isinstance(config, dict) or not all(isinstance(config.get(name, {}), dict) for name in sections):
+        raise ModelInvalid(f"{path} is not a FunASR configuration (a mapping with {', '.join(sections)})")
     kind = config.get("model", "FsmnVADStreaming")
     if kind != "FsmnVADStreaming":
         raise ModelUnsupported(f"{path} configures a {kind}, not an FSMN-VAD (FsmnVADStreaming)")
@@ -188,17 +214,39 @@ def _read_config(path: Path) -> Mapping[str, Any]:
 def _frontend(config: Mapping[str, Any], directory: Path) -> Frontend:
     """Refuse what the front end would have to do otherwise; never run a model on features it was not trained on."""
     front, encoder = config.get("frontend_conf", {}), config.get("encoder_conf", {})
-    fixed = {"window": "hamming", "dither": 0.0, "lfr_n": 1}
+    fixed = {"window": "hamming", "dither": 0.0, "lfr_n": 1, "snip_edges": True, "upsacle_samples": True}  # sic
     fixed_encoder = {"rorder": 0, "lstride": 1}
     for given, wanted in ((front, fixed), (encoder, fixed_encoder)):
         for name, value in wanted.items():
             if given.get(name, value) != value:
                 raise ModelUnsupported(f"{directory}: {name}={given[name]!r} is not implemented; only {value!r} is")
-    numbers = {"fs": 16_000, "frame_length": 25, "frame_shift": 10, "n_mels": 80, "lfr_m": 1}
-    values = {name: front.get(name, default) for name, default in numbers.items()}
-    if not all(isinstance(v, int) and v > 0 for v in values.values()) or values["lfr_m"] % 2 == 0:
-        raise ModelInvalid(f"{directory}: frontend_conf must hold positive whole numbers and an odd lfr_m: {values}")
-    return Frontend(values["fs"], values["frame_length"], values["frame_shift"], values["n_mels"], values["lfr_m"])
+    rate, length_ms, shift_ms, mels, stacked = (
+        _whole(name, front.get(name, default), bounds, directory) for name, default, bounds in _FRONTEND_NUMBERS
+    )
+    if stacked % 2 == 0 or shift_ms > length_ms or rate * length_ms % 1000 or rate * shift_ms % 1000:
+        raise ModelUnsupported(
+            f"{directory}: frames of {length_ms} ms each {shift_ms} ms at {rate} Hz, {stacked} stacked, are not "
+            "implemented; they must overlap, be whole samples long, and be stacked in an odd number"
+        )
+    return Frontend(rate, length_ms, shift_ms, mels, stacked)
+
+
+# Name in frontend_conf, FunASR's default, what is accepted.
+_FRONTEND_NUMBERS = (
+    ("fs", 16_000, (MIN_RATE_HZ, MAX_RATE_HZ)),
+    ("frame_length", 25, (1, 1_000)),
+    ("frame_shift", 10, (1, 1_000)),
+    ("n_mels", 80, (1, 1_000)),
+    ("lfr_m", 1, (1, 99)),
+)
+
+
+def _whole(name: str, value: object, bounds: tuple[int, int], directory: Path) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not bounds[0] <= value <= bounds[1]:
+        raise ModelInvalid(
+            f"{directory}: {name}={value!r:.80} in config.yaml must be a whole number from {bounds[0]} to {bounds[1]}"
+        )
+    return value
 
 
 def _read_cmvn(path: Path, width: int) -> Cmvn:
@@ -211,23 +259,34 @@ def _read_cmvn(path: Path, width: int) -> Cmvn:
             f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
         ) from error
     except (OSError, ValueError) as error:
-        raise ModelInvalid(f"{path} cannot be read as a Kaldi mean and variance file: {error}") from error
-    if shift.shape != (width,) or scale.shape != (width,) or not np.isfinite([shift, scale]).all():
+        raise ModelInvalid(f"{path} cannot be read as a Kaldi mean and variance file: {_line(error)}") from error
+    if shift.shape != (width,) or scale.shape != (width,):
         raise ModelInvalid(
             f"{path} has {shift.size} shifts and {scale.size} scales, the network takes {width} features"
         )
+    if not np.isfinite([shift, scale]).all():
+        raise ModelInvalid(f"{path} holds NaN or infinite values")
     return Cmvn(shift, scale)
 
 
 def _rules(decisions: Mapping[str, Any], frontend: Frontend, directory: Path) -> Rules:
     for gate in ("decibel_thres", "snr_thres"):
-        if decisions.get(gate, -100) > -100:
+        value = decisions.get(gate, -100)
+        if not isinstance(value, int | float) or not value <= -100:
             raise ModelUnsupported(
-                f"{directory}: {gate}={decisions[gate]} asks for a loudness gate, which is not implemented; "
+                f"{directory}: {gate}={value!r:.80} asks for a loudness gate, which is not implemented; "
                 "set it to -100, its value in FunASR's own models"
             )
     known = set(PARAMETERS) - IGNORED_PARAMETERS
     window_hops = -(-(frontend.frame_length_ms - frontend.frame_shift_ms) // frontend.frame_shift_ms)
     facts = {"frame_ms": frontend.frame_shift_ms, "schedule_lag_frames": window_hops + frontend.lookahead_frames}
     own = {name: value for name, value in decisions.items() if name in known}
-    return Rules.of(("model", {**own, **facts}))
+    try:
+        return Rules.of(("model", {**own, **facts}))
+    except InvalidParameter as error:
+        raise ModelInvalid(f"{directory}: config.yaml: {error}") from error
+
+
+def _line(error: Exception) -> str:
+    """What a third party says, on one line."""
+    return " ".join(str(error).split())

@@ -41,6 +41,9 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
+    def floats(self, values: NDArray[np.floating] | float) -> str:
+        return self.constant(np.asarray(values, dtype=np.float32))
+
     def ints(self, *values: int) -> str:
         return self.constant(np.array(values, dtype=np.int64))
 
@@ -53,7 +56,7 @@ class _Graph:
         return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
 
     def affine(self, x: str, affine: Affine) -> str:
-        return self.op("Gemm", x, self.constant(affine.weight), self.constant(affine.bias))
+        return self.op("Gemm", x, self.floats(affine.weight), self.floats(affine.bias))
 
 
 _END = 2**31 - 1
@@ -75,9 +78,9 @@ def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes:
     x = g.op("Relu", g.affine(x, weights.inputs[1]))
     histories = []
     for i, block in enumerate(weights.blocks):
-        projected = g.op("Reshape", g.op("MatMul", x, g.constant(block.projection)), shape)
+        projected = g.op("Reshape", g.op("MatMul", x, g.floats(block.projection)), shape)
         known = g.op("Concat", g.cut("state", i, i + 1, 0), projected, axis=2)  # (1, N, H + T, P)
-        histories.append(g.cut(known, 1 - taps, _END, 2))
+        histories.append(g.cut(known, (1 - taps) or _END, _END, 2))
         remembered = _memory(g, known, block.memory)
         x = g.op("Relu", g.affine(g.op("Reshape", remembered, g.ints(-1, channels)), block.affine))
     p = g.op("Softmax", g.affine(x, _fold(*weights.outputs)), axis=-1)
@@ -99,8 +102,8 @@ def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes:
 
 def _stacked_log_mel(g: _Graph, frontend: Frontend) -> str:
     """(N, R, bins) -> (N, T, mel_bins x lfr_frames)."""
-    mel = g.op("MatMul", "power", g.constant(frontend.mel_filters()))
-    log_mel = g.op("Log", g.op("Max", mel, g.constant(np.array(LOG_FLOOR, dtype=np.float32))))
+    mel = g.op("MatMul", "power", g.floats(frontend.mel_filters()))
+    log_mel = g.op("Log", g.op("Max", mel, g.floats(LOG_FLOOR)))
     stacked = [g.cut(log_mel, k, (k + 1 - frontend.lfr_frames) or _END, 1) for k in range(frontend.lfr_frames)]
     return g.op("Concat", *stacked, axis=2)
 
@@ -110,9 +113,7 @@ def _memory(g: _Graph, known: str, taps: Array) -> str:
     kernel = taps.copy()
     kernel[:, -1] += 1.0  # the skip connection
     wide = g.op("Transpose", known, perm=[0, 3, 1, 2])  # (1, P, N, H + T)
-    mixed = g.op(
-        "Conv", wide, g.constant(kernel[:, None, None, :]), group=len(kernel), kernel_shape=[1, kernel.shape[1]]
-    )
+    mixed = g.op("Conv", wide, g.floats(kernel[:, None, None, :]), group=len(kernel), kernel_shape=[1, kernel.shape[1]])
     return g.op("Transpose", mixed, perm=[0, 2, 3, 1])
 
 

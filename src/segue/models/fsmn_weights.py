@@ -7,6 +7,7 @@ channel adds a weighted sum of its own past) and affine with ReLU, then two affi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -57,13 +58,13 @@ class FsmnWeights:
 
 
 def read_checkpoint(path: Path, layers: int) -> FsmnWeights:
-    """From a state dict with FunASR's names. Raises ModelInvalid."""
+    """From a state dict with FunASR's names. Raises ModelInvalid, ModelUnsupported."""
     tensors = read_tensors(path)
 
-    def get(name: str) -> NDArray[Any]:
+    def get(name: str) -> Array:
         if f"encoder.{name}" not in tensors:
             raise ModelInvalid(f"{path} has no tensor encoder.{name}: not an FSMN-VAD of {layers} layers")
-        return tensors[f"encoder.{name}"]
+        return _single(tensors[f"encoder.{name}"], name, path)
 
     def affine(name: str) -> Affine:
         return Affine(get(f"{name}.linear.weight").T, get(f"{name}.linear.bias"))
@@ -99,14 +100,17 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
     """
     try:
         graph = onnx.load(path, load_external_data=False).graph
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
+        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in inside}
     except Exception as error:  # protobuf and onnx raise many kinds for damaged files
-        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {reason}") from error
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
     expected = [*_AFFINE, *_AFFINE, "Relu", *(_BLOCK * layers), *_AFFINE, *_AFFINE, "Softmax"]
-    if [node.op_type for node in nodes] != expected:
+    plain = all(_is_plain(node) for node in nodes if node.op_type == "Conv")
+    if [node.op_type for node in nodes] != expected or not plain:
         raise ModelUnsupported(f"{path} is not FunASR's float export of an FSMN-VAD of {layers} layers")
-    arrays = [constants[name] for node in nodes for name in node.input if name in constants]
+    arrays = [_single(constants[name], name, path) for node in nodes for name in node.input if name in constants]
     if len(arrays) != 8 + 4 * layers:
         raise ModelUnsupported(
             f"{path} has {len(arrays)} weight arrays, an FSMN-VAD of {layers} layers has {8 + 4 * layers}"
@@ -119,30 +123,43 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
     return _checked(FsmnWeights((heads[0], heads[1]), blocks, (heads[2], heads[3])), path)
 
 
-def _taps(conv: NDArray[Any], path: Path) -> NDArray[Any]:
+def _is_plain(conv: onnx.NodeProto) -> bool:
+    """Whether a convolution has no stride, dilation or padding: each output from as many frames as it has taps."""
+    given = {attribute.name: set(attribute.ints) for attribute in conv.attribute}
+    return given.get("strides", {1}) == given.get("dilations", {1}) == {1} and given.get("pads", {0}) == {0}
+
+
+def _single(array: NDArray[Any], name: str, path: Path) -> Array:
+    """In float32: numbers of half, single or double precision, finite."""
+    if array.dtype.kind != "f":
+        raise ModelInvalid(f"{path}: {name} holds {array.dtype}, not floating point numbers")
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+        single: Array = array.astype(np.float32, copy=False)
+    if not np.isfinite(single).all():
+        raise ModelInvalid(f"{path}: {name} holds NaN or infinite values")
+    return single
+
+
+def _taps(conv: Array, path: Path) -> Array:
     """A depthwise convolution's kernel (channels, 1, taps, 1) -> (channels, taps)."""
-    if conv.ndim != 4 or conv.shape[1] != 1 or conv.shape[3] != 1:
+    if conv.ndim != 4 or conv.shape[1] != 1 or conv.shape[3] != 1 or 0 in conv.shape:
         raise ModelInvalid(f"{path}: a memory kernel has shape {conv.shape}, expected (channels, 1, taps, 1)")
     return conv[:, 0, :, 0]
 
 
 def _checked(weights: FsmnWeights, path: Path) -> FsmnWeights:
-    """Shapes that chain, float, finite."""
+    """Shapes that chain: each matrix takes what the one before it gives."""
     affines = [*weights.inputs, *(block.affine for block in weights.blocks), *weights.outputs]
-    whole = all(
-        a.weight.ndim == 2 and a.bias.shape == a.weight.shape[1:] and a.weight.dtype.kind == "f" for a in affines
-    ) and all(b.projection.ndim == 2 and b.memory.dtype.kind == "f" for b in weights.blocks)
-    if whole:
-        width = weights.inputs[0].weight.shape[1]
-        chain = [weights.inputs[1].weight]
-        for block in weights.blocks:
-            chain += [block.projection, np.empty((len(block.memory), len(block.memory)), bool), block.affine.weight]
-        for matrix in (*chain, *(affine.weight for affine in weights.outputs)):
-            whole = whole and matrix.shape[0] == width
-            width = matrix.shape[1]
-        whole = whole and len({block.memory.shape for block in weights.blocks}) == 1
+    links = [affine.weight.shape for affine in weights.inputs]
+    for block in weights.blocks:
+        links += [block.projection.shape, (len(block.memory), len(block.memory)), block.affine.weight.shape]
+    links += [affine.weight.shape for affine in weights.outputs]
+    whole = (
+        all(len(link) == 2 and 0 not in link for link in links)
+        and all(before[1] == after[0] for before, after in pairwise(links))
+        and all(affine.bias.shape == affine.weight.shape[1:] for affine in affines)
+        and len({block.memory.shape for block in weights.blocks}) == 1
+    )
     if not whole:
         raise ModelInvalid(f"{path}: the weights' shapes do not fit each other: {[a.shape for a in weights.arrays()]}")
-    if not all(np.isfinite(array).all() for array in weights.arrays()):
-        raise ModelInvalid(f"{path}: the weights hold NaN or infinite values")
     return weights
