@@ -141,6 +141,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 def _status(arguments: list[str]) -> int:
     try:
         status = root.main(arguments, prog_name="segue", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "segue"
         return _fail(f"{error.format_message().rstrip('.')}; see {where} --help", error, arguments, status=2)

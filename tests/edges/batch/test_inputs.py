@@ -1,0 +1,89 @@
+"""What the user wrote -> inputs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from segue.edges.batch.inputs import Input, expand, natural
+from segue.errors import AudioNotFound, InvalidParameter
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def files(inputs: list[Input], root: Path) -> list[str]:
+    return [os.path.relpath(found.file, root) for found in inputs]
+
+
+def test_a_directory_gives_its_audio_files_in_natural_order(tmp_path: Path) -> None:
+    """Of a directory the audio files directly in it are taken, 2 before 10, no hidden ones and no others."""
+    names = ["t10.wav", "t2.WAV", "T1.flac", "notes.txt", ".t0.wav", "film.mp4", "in/deep.wav"]
+    touch(*(tmp_path / name for name in names))
+    assert files(expand([str(tmp_path)]), tmp_path) == ["film.mp4", "T1.flac", "t2.WAV", "t10.wav"]
+
+
+def test_recursive_takes_all_inside_it(tmp_path: Path) -> None:
+    """With recursive the directories inside are taken too, except hidden ones, folder by folder."""
+    touch(*(tmp_path / name for name in ["b/2/x.wav", "b/10/x.wav", "a.wav", ".git/x.wav"]))
+    assert files(expand([str(tmp_path)], recursive=True), tmp_path) == ["a.wav", "b/2/x.wav", "b/10/x.wav"]
+
+
+def test_a_quoted_wildcard_is_expanded(tmp_path: Path) -> None:
+    """A wildcard that no shell expanded gives what it matches, in natural order, each once."""
+    touch(*(tmp_path / name for name in ["a10.wav", "a9.wav", "b.wav", "deep/a1.wav"]))
+    assert files(expand([f"{tmp_path}/a*.wav"]), tmp_path) == ["a9.wav", "a10.wav"]
+    assert files(expand([f"{tmp_path}/**/a*.wav"]), tmp_path) == ["a9.wav", "a10.wav", "deep/a1.wav"]
+    assert sorted(files(expand([f"{tmp_path}/**"]), tmp_path)) == ["a10.wav", "a9.wav", "b.wav", "deep/a1.wav"]
+
+
+def test_a_wildcard_that_matches_directories_takes_their_files(tmp_path: Path) -> None:
+    """A wildcard for directories means what the same directories mean without it."""
+    touch(tmp_path / "day1" / "x.wav", tmp_path / "day2" / "y.wav")
+    assert files(expand([f"{tmp_path}/day*"]), tmp_path) == ["day1/x.wav", "day2/y.wav"]
+
+
+def test_a_file_whose_name_looks_like_a_wildcard_is_that_file(tmp_path: Path) -> None:
+    """Brackets in the name of an existing file are part of the name."""
+    touch(tmp_path / "talk[1].wav", tmp_path / "talk1.wav")
+    assert files(expand([f"{tmp_path}/talk[1].wav"]), tmp_path) == ["talk[1].wav"]
+
+
+def test_the_order_of_the_arguments_is_kept(tmp_path: Path) -> None:
+    """Inputs come argument by argument, a file named twice comes twice."""
+    touch(tmp_path / "a.wav", tmp_path / "b.wav")
+    a, b = str(tmp_path / "a.wav"), str(tmp_path / "b.wav")
+    assert [found.file for found in expand([b, "-", a, b])] == [b, "-", a, b]
+
+
+@pytest.mark.parametrize("argument", ["empty", "nothing*.wav"])
+def test_what_leads_nowhere_is_an_input_with_a_problem(tmp_path: Path, argument: str) -> None:
+    """A directory without audio and a wildcard without a match are each one failed input that says so."""
+    (tmp_path / "empty").mkdir()
+    (found,) = expand([f"{tmp_path}/{argument}"])
+    assert isinstance(found.problem, AudioNotFound)
+    assert argument in str(found.problem)
+
+
+def test_a_missing_file_is_left_to_who_reads_it() -> None:
+    """A path that does not exist is an input like any other."""
+    assert expand(["no/such.wav"]) == [Input("no/such.wav")]
+    assert Input("no/such.wav").size_bytes == 0
+
+
+def test_standard_input_is_there_once() -> None:
+    """Asking for standard input twice is refused."""
+    with pytest.raises(InvalidParameter, match="twice"):
+        expand(["-", "-"])
+
+
+def test_the_order_is_total_and_the_source_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that differ in case or zeros alone have an order; a source does not depend on the directory one is in."""
+    names = ["a1", "A1", "a01", "a1"]
+    assert sorted(set(names), key=natural) == sorted(sorted(set(names), reverse=True), key=natural)
+    monkeypatch.chdir(tmp_path)
+    assert Input("x.wav").source == str(tmp_path / "x.wav")
+    assert Input("-").source == "-"

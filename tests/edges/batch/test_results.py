@@ -1,0 +1,118 @@
+"""A directory of results."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from segue.edges.batch.results import MANIFEST, ResultDirectory, write_whole
+from segue.errors import OutputError
+
+
+def opened(directory: Path, *sources: str, extension: str = "json") -> ResultDirectory:
+    results = ResultDirectory(directory, extension)
+    results.reserve(sources)
+    return results
+
+
+def visible(directory: Path) -> list[str]:
+    return sorted(name for name in os.listdir(directory) if name != MANIFEST)
+
+
+def test_a_result_is_named_after_its_input(tmp_path: Path) -> None:
+    """The result of talk.wav is talk.wav.json, in a directory that is made if need be."""
+    results = opened(tmp_path / "new" / "dir", "/data/talk.wav", "-")
+    results.write("/data/talk.wav", b"one")
+    results.write("-", b"two")
+    assert visible(tmp_path / "new" / "dir") == ["stdin.json", "talk.wav.json"]
+
+
+def test_equal_base_names_do_not_collide(tmp_path: Path) -> None:
+    """Inputs of one name in different directories have different results, and keep theirs in every later run."""
+    first = opened(tmp_path, "/a/x.wav", "/b/x.wav")
+    names = {source: first.path(source) for source in ("/a/x.wav", "/b/x.wav")}
+    assert len(set(names.values())) == 2
+    later = opened(tmp_path, "/c/x.wav", "/b/x.wav", "/a/x.wav")
+    assert {source: later.path(source) for source in names} == names
+    assert later.path("/c/x.wav") not in names.values()
+
+
+def test_a_file_of_the_users_is_never_overwritten(tmp_path: Path) -> None:
+    """A file that was in the directory before and is no result of ours keeps its bytes."""
+    (tmp_path / "x.wav.json").write_text("precious")
+    results = opened(tmp_path, "/a/x.wav")
+    results.write("/a/x.wav", b"new")
+    assert (tmp_path / "x.wav.json").read_text() == "precious"
+    assert results.path("/a/x.wav").read_bytes() == b"new"
+
+
+def test_results_of_other_formats_are_apart(tmp_path: Path) -> None:
+    """Each format has its own result of an input, and one does not count for another."""
+    opened(tmp_path, "/a/x.wav").write("/a/x.wav", b"{}", made_by="same")
+    rttm = opened(tmp_path, "/a/x.wav", extension="rttm")
+    assert not rttm.holds("/a/x.wav", "same")
+    assert rttm.path("/a/x.wav").name == "x.wav.rttm"
+
+
+def test_a_result_is_held_by_what_made_it_and_its_bytes(tmp_path: Path) -> None:
+    """A later run finds a result made the same way; made otherwise, changed, missing or unsigned it does not count."""
+    opened(tmp_path, "/a/x.wav").write("/a/x.wav", b"whole", made_by="this")
+    results = opened(tmp_path, "/a/x.wav")
+    assert results.holds("/a/x.wav", "this")
+    assert not results.holds("/a/x.wav", "that")
+    assert not results.holds("/a/x.wav", "")
+    results.path("/a/x.wav").write_bytes(b"edited")
+    assert not results.holds("/a/x.wav", "this")
+    results.path("/a/x.wav").unlink()
+    assert not results.holds("/a/x.wav", "this")
+
+
+def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
+    """A manifest cut in the middle of a line loses that line and no other, before it or after."""
+    results = opened(tmp_path, "/a/x.wav", "/a/y.wav")
+    results.write("/a/x.wav", b"x", made_by="this")
+    results.write("/a/y.wav", b"y", made_by="this")
+    manifest = tmp_path / MANIFEST
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    again = opened(tmp_path, "/a/x.wav", "/a/y.wav")
+    assert again.holds("/a/x.wav", "this")
+    assert not again.holds("/a/y.wav", "this")
+    again.write("/a/y.wav", b"y", made_by="this")
+    assert opened(tmp_path, "/a/y.wav").holds("/a/y.wav", "this")
+
+
+def test_odd_and_long_names_have_results(tmp_path: Path) -> None:
+    """Names of other bytes than UTF-8, and names as long as a file system takes, are written and found again."""
+    sources = [os.fsdecode(b"/a/caf\xe9.wav"), "/a/" + "长" * 84 + ".w", "/b/" + "长" * 84 + ".w"]
+    results = opened(tmp_path, *sources)
+    for source in sources:
+        results.write(source, source[-4:].encode(errors="replace"), made_by="this")
+    again = opened(tmp_path, *sources)
+    assert all(again.holds(source, "this") for source in sources)
+    assert len(visible(tmp_path)) == 3
+
+
+def test_what_no_longer_holds_is_discarded(tmp_path: Path) -> None:
+    """Discarding removes our own earlier result, and a name without one stays as it is."""
+    results = opened(tmp_path, "/a/x.wav", "/a/y.wav")
+    results.write("/a/x.wav", b"old", made_by="this")
+    opened(tmp_path, "/a/x.wav").discard("/a/x.wav")
+    results.discard("/a/y.wav")
+    assert visible(tmp_path) == []
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    """A result replaces the one before in one step; when that cannot be, no other file is left."""
+    target = tmp_path / "x.json"
+    target.mkdir()
+    (tmp_path / "x.json" / "in the way").touch()
+    with pytest.raises(OSError, match=r"x\.json"):
+        write_whole(target, b"new")
+    assert os.listdir(tmp_path) == ["x.json"]
+
+
+def test_a_directory_that_cannot_be_is_an_output_error(tmp_path: Path) -> None:
+    """A file in the place of the directory is one clear error that names it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file.*cannot be written"):
+        ResultDirectory(tmp_path / "file", "json")

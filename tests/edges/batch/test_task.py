@@ -1,0 +1,149 @@
+"""One input -> its outcome."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from segue.edges.batch.crew import Stopped
+from segue.edges.batch.inputs import Input, expand
+from segue.edges.batch.results import ResultDirectory
+from segue.edges.batch.task import Outcome, Request, Task
+from segue.errors import OutputError
+from segue.speech.formats import FORMATS
+from segue.speech.scorer import Samples
+from tests.fakes import loudness_detector
+
+
+def recording(path: Path, *, channels: int = 1, seconds: int = 4) -> Input:
+    """A second of silence, then a tone; only in the first channel."""
+    samples = np.zeros((16_000 * seconds, channels), dtype=np.float32)
+    samples[16_000:32_000, 0] = 0.5
+    soundfile.write(path, samples, 16_000)
+    return Input(str(path))
+
+
+def run(task: Task, item: Input, heard: Callable[[int], None] = lambda _: None) -> Outcome:
+    return task.run(item, lambda: None, heard)
+
+
+def explode(_: Samples) -> None:
+    raise ZeroDivisionError("a bug")
+
+
+def test_an_input_is_detected_and_rendered(tmp_path: Path) -> None:
+    """The outcome has the rendered items, the duration and the share of speech, and progress was told."""
+    heard: list[int] = []
+    outcome = run(Task(loudness_detector(), Request(FORMATS["jsonl"])), recording(tmp_path / "x.wav"), heard.append)
+    result = json.loads(outcome.items[0])
+    assert result["segments"]
+    assert outcome.duration_ms == result["duration_ms"] == heard[-1] == 4000
+    assert 0.2 < outcome.speech_share < 0.9
+
+
+def test_split_channels_are_one_item_each(tmp_path: Path) -> None:
+    """With split, a stereo file gives two items, and its duration counts once."""
+    item = recording(tmp_path / "x.wav", channels=2)
+    outcome = run(Task(loudness_detector(), Request(FORMATS["jsonl"], split=True)), item)
+    left, right = (json.loads(line) for line in outcome.items)
+    assert (left["channel"], right["channel"]) == (0, 1)
+    assert left["segments"]
+    assert not right["segments"]
+    assert outcome.duration_ms == 4000
+
+
+def test_any_error_of_one_input_is_its_failure(tmp_path: Path) -> None:
+    """Missing, corrupt and unfound inputs, and a fault of our own, each become a failure with a code."""
+    (tmp_path / "bad.wav").write_bytes(b"RIFF nonsense")
+    (tmp_path / "none").mkdir()
+    good = recording(tmp_path / "x.wav")
+    task = Task(loudness_detector(), Request(FORMATS["jsonl"]))
+    broken = Task(loudness_detector(explode), Request(FORMATS["jsonl"]))
+    outcomes = [
+        run(task, Input(str(tmp_path / "missing.wav"))),
+        run(task, Input(str(tmp_path / "bad.wav"))),
+        run(task, expand([str(tmp_path / "none")])[0]),
+        run(broken, good),
+    ]
+    codes = [outcome.failure.code for outcome in outcomes if outcome.failure]
+    assert codes == ["audio_not_found", "audio_undecodable", "audio_not_found", "internal"]
+    assert [json.loads(outcome.items[0])["error"]["code"] for outcome in outcomes] == codes
+    assert outcomes[-1].failure is not None
+    assert "ZeroDivisionError: a bug" in outcomes[-1].failure.message
+    assert "explode" in outcomes[-1].failure.trace
+
+
+def test_standard_input_is_read(tmp_path: Path) -> None:
+    """What comes from standard input gives the same result as the file with its bytes."""
+    path = recording(tmp_path / "x.wav").file
+    request = Request(FORMATS["rttm"])
+    piped = Task(loudness_detector(), request, stdin=io.BytesIO(Path(path).read_bytes()))
+    (line,) = run(piped, Input("-")).items
+    (expected,) = run(Task(loudness_detector(), request), Input(path)).items
+    assert line.replace(" stdin ", " x ") == expected
+
+
+def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
+    """The same bytes, model, parameters, channels and probabilities are skipped; a change of any of them is not."""
+    item = recording(tmp_path / "x.wav")
+    results = ResultDirectory(tmp_path / "out", "json")
+    results.reserve([item.source])
+    form = FORMATS["json"]
+
+    def again(request: Request, **parameters: str | int) -> bool:
+        return run(Task(loudness_detector(lambda _: None, **parameters), request, results=results), item).skipped
+
+    resume = Request(form, resume=True)
+    assert not again(resume)
+    assert again(resume)
+    assert not again(Request(form))
+    assert again(resume)
+    for changed in (Request(form, split=True, resume=True), Request(form, probabilities=True, resume=True)):
+        assert not again(changed)
+        assert again(changed)
+    assert not again(resume, max_end_silence_time=500)
+    assert not again(resume, mode="dynamic")
+    assert again(resume, mode="dynamic")
+    recording(tmp_path / "x.wav", seconds=5)
+    assert not again(resume, mode="dynamic")
+
+
+def test_a_failure_takes_the_place_of_an_older_result(tmp_path: Path) -> None:
+    """In the directory a failed input is its error where the format can say it, else nothing: never an old result."""
+    item = recording(tmp_path / "x.wav")
+    json_dir, rttm_dir = ResultDirectory(tmp_path / "j", "json"), ResultDirectory(tmp_path / "r", "rttm")
+    for results, name in ((json_dir, "json"), (rttm_dir, "rttm")):
+        results.reserve([item.source])
+        task = Task(loudness_detector(), Request(FORMATS[name], resume=True), results=results)
+        run(task, item)
+        Path(item.file).rename(tmp_path / "elsewhere")
+        assert run(task, item).failure
+        (tmp_path / "elsewhere").rename(item.file)
+    assert json.loads(json_dir.path(item.source).read_bytes())[0]["error"]["code"] == "audio_not_found"
+    assert not rttm_dir.path(item.source).exists()
+
+
+def test_an_output_error_concerns_all(tmp_path: Path) -> None:
+    """A result that cannot be written is not the input's failure: it is raised."""
+    item = recording(tmp_path / "x.wav")
+    results = ResultDirectory(tmp_path / "out", "json")
+    results.reserve([item.source])
+    results.path(item.source).mkdir()
+    with pytest.raises(OutputError, match=r"x\.wav\.json"):
+        run(Task(loudness_detector(), Request(FORMATS["json"]), results=results), item)
+
+
+def test_a_stop_gets_through(tmp_path: Path) -> None:
+    """A checkpoint that stops is not taken for a failure of the input."""
+
+    def checkpoint() -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        Task(loudness_detector(), Request(FORMATS["json"])).run(
+            recording(tmp_path / "x.wav"), checkpoint, lambda _: None
+        )

@@ -1,0 +1,94 @@
+"""``segue models``, on a store of its own that holds the default model."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from segue.edges.models import models
+from segue.errors import InvalidModelID, ModelNotFound
+from segue.hub import CATALOG, Store
+
+KNOWN = CATALOG.models[0]
+
+
+@pytest.fixture
+def store(tmp_path: Path, model_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    store = Store(tmp_path / "models")
+    with store.stage() as staged:
+        for file in model_directory.iterdir():
+            (staged / file.name).write_bytes(file.read_bytes())
+        store.install(KNOWN.model_id, KNOWN.revision, source=staged, layout=KNOWN.layout, origin="test")
+    return store
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(models, arguments)
+
+
+def test_list_shows_the_store_and_the_catalogue(store: Store) -> None:
+    """The list has each model of the store with its digest, and those of the catalogue that are not here."""
+    lines = run("list").output.splitlines()
+    (here,) = (line for line in lines if KNOWN.model_id in line)
+    assert {"fsmn-vad", "v2.0.4", "yes"} <= set(here.split())
+    (other,) = (line for line in lines if "fsmn-vad-8k" in line)
+    assert "no" in other.split()
+    rows = json.loads(run("list", "--json").output)
+    assert [row["in_store"] for row in rows] == [True, False]
+    assert rows[0]["digest"] == store.models()[0].digest
+
+
+def test_an_empty_store_is_listed_and_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any model the list is the catalogue, and verify says that there is none, and makes no directory."""
+    monkeypatch.setenv("SEGUE_HOME", str(tmp_path))
+    assert not any(row["in_store"] for row in json.loads(run("list", "--json").output))
+    verified = run("verify")
+    assert (verified.exit_code, list(tmp_path.iterdir())) == (0, [])
+    assert "no models" in verified.output
+
+
+def test_pull_of_what_is_here_asks_nobody(store: Store) -> None:
+    """Pulling a model that is in the store prints where it is, at once."""
+    pulled = run("pull", "fsmn-vad")
+    assert pulled.exit_code == 0, pulled.output
+    assert str(store.models()[0].directory) in pulled.output
+
+
+def test_verify_finds_a_changed_byte(store: Store) -> None:
+    """A whole store is as recorded; one changed byte is named, with what mends it, and CLI status 1."""
+    assert "as recorded" in run("verify", "fsmn-vad").output
+    weights = store.models()[0].directory / "am.mvn"
+    weights.chmod(0o644)
+    content = bytearray(weights.read_bytes())
+    content[100] ^= 1
+    weights.write_bytes(content)
+    finished = CliRunner().invoke(models, ["verify"], standalone_mode=False)
+    assert finished.return_value == 1
+    assert "am.mvn has other bytes" in finished.output
+    assert "segue models remove" in finished.output
+
+
+def test_remove_asks_first(store: Store) -> None:
+    """Without a terminal to ask on, remove wants --yes and deletes nothing."""
+    refused = run("remove", "fsmn-vad")
+    assert refused.exit_code == 2
+    assert "--yes" in refused.output
+    assert store.models()
+
+
+def test_remove_deletes_the_files(store: Store) -> None:
+    """With --yes the model is gone; removing it again says that it is not there."""
+    assert run("remove", "fsmn-vad", "--yes").exit_code == 0
+    assert not store.models()
+    assert isinstance(run("remove", "fsmn-vad", "--yes").exception, ModelNotFound)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("nobody/nothing", ModelNotFound), ("a b", InvalidModelID), ("x/y@v1", ModelNotFound)]
+)
+def test_a_model_that_is_not_here_cannot_be_removed(store: Store, name: str, error: type[Exception]) -> None:
+    """Unknown and impossible names are each their own error, and nothing is deleted."""
+    assert isinstance(run("remove", name, "--yes").exception, error)
+    assert store.models()
