@@ -1,0 +1,40 @@
+"""funasr-onnx: FunASR's own ONNX Runtime client."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.peers import Pairs
+from benchmarks.recording import RATE, Samples
+
+
+class FunasrOnnxStream:
+    """``Fsmn_vad_online``: the caller carries the state of a stream in a dictionary."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._state: dict[str, object] = {"in_cache": [], "is_final": False}
+
+    def feed(self, chunk: Samples) -> object:
+        """Its events."""
+        return self._model(chunk, param_dict=self._state)
+
+
+class FunasrOnnx:
+    """``Fsmn_vad`` for recordings, ``Fsmn_vad_online`` live; one thread, defaults else."""
+
+    name = "funasr-onnx"
+    chunk_samples = RATE // 5
+
+    def __init__(self, directory: Path) -> None:
+        from funasr_onnx import Fsmn_vad, Fsmn_vad_online  # type: ignore[import-not-found]  # only in .bench
+
+        self._offline = Fsmn_vad(str(directory), intra_op_num_threads=1)
+        self._online = Fsmn_vad_online(str(directory), intra_op_num_threads=1)
+
+    def detect(self, samples: Samples) -> Pairs:
+        """One recording; it answers a list of one."""
+        return [(start, end) for start, end in self._offline(samples)[0]]
+
+    def open_stream(self) -> FunasrOnnxStream:
+        """A new dictionary."""
+        return FunasrOnnxStream(self._online)

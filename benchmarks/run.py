@@ -1,0 +1,88 @@
+"""Measures, prints the tables, and with ``--write`` puts them into docs/performance.md.
+
+python -m benchmarks.run [--rounds 5] [--minutes 10] [--only live …] [--long [--hours 6]] [--write]
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import adoption, live, short_files, six_hours, start_up, ten_hours, two_threads, whole_files
+from benchmarks.peers import load_all
+from benchmarks.peers.segue import SeguePeer
+from benchmarks.recording import Recording, record
+from benchmarks.table import ROOT, Table, document, surroundings, write
+from segue.service import fetch
+from segue.settings import read_settings
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every measurement is given."""
+
+    directory: Path
+    recording: Recording
+    rounds: int
+    hours: float
+    scratch: Path
+
+
+def short(run: Run) -> dict[str, Callable[[], Table]]:
+    """``make bench``: minutes. The peers are loaded once, outside of all measurements."""
+    peers = load_all(run.directory)
+    segue = SeguePeer(run.directory)
+    return {
+        "whole": lambda: whole_files.measure(peers, run.recording, rounds=run.rounds, scratch=run.scratch),
+        "live": lambda: live.measure(peers, run.recording, seconds=60, rounds=run.rounds),
+        "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=run.rounds),
+        "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=run.rounds, scratch=run.scratch),
+        "startup": lambda: start_up.measure(run.recording, rounds=2 * run.rounds + 1, scratch=run.scratch),
+        "adopt": lambda: adoption.measure(run.directory, run.recording, rounds=run.rounds),
+    }
+
+
+def long(run: Run) -> dict[str, Callable[[], Table]]:
+    """``make bench-long``: a quarter of an hour, without peers."""
+    return {
+        "six": lambda: six_hours.measure(run.directory, run.recording, hours=round(min(6, run.hours)), chunk_ms=200),
+        "sixty": lambda: six_hours.measure(run.directory, run.recording, hours=1, chunk_ms=60),
+        "ten": lambda: ten_hours.measure(run.recording, hours=run.hours, scratch=run.scratch),
+    }
+
+
+def tables(sections: dict[str, Callable[[], Table]], only: list[str]) -> Iterator[Table]:
+    """Measure, and print each table when it is done."""
+    for name, measure in sections.items():
+        if not only or name in only:
+            table = measure()
+            print(f"\n{table.markdown()}", flush=True)
+            yield table
+
+
+def main() -> None:
+    """See the top of the file."""
+    parser = argparse.ArgumentParser(description="Measure Segue beside its peers.")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not")
+    parser.add_argument("--minutes", type=float, default=10, help="length of the recording")
+    parser.add_argument("--hours", type=float, default=10, help="length of the long runs (the live one: at most 6)")
+    parser.add_argument("--only", nargs="*", default=[], help="whole live threads short startup adopt; six sixty ten")
+    parser.add_argument("--long", action="store_true", help="the long runs instead")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
+    given = parser.parse_args()
+    directory = fetch(None, settings=read_settings()).directory
+    recording = record(60 * given.minutes)
+    heading = surroundings(recording.source)
+    print(heading, flush=True)
+    with tempfile.TemporaryDirectory(prefix="segue-bench-") as scratch:
+        run = Run(directory, recording, given.rounds, given.hours, Path(scratch))
+        done = list(tables((long if given.long else short)(run), given.only))
+    if given.write:
+        write(PAGE, "bench-long" if given.long else "bench", document(heading, done))
+
+
+if __name__ == "__main__":
+    main()
