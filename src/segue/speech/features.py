@@ -25,7 +25,7 @@ Spectra: TypeAlias = NDArray[np.float32]
 """float32, shape (frames, bins): power of full-scale ±1 samples, a row each 10 ms."""
 
 _PREEMPHASIS = np.float32(0.97)
-_LEAK = np.float32(0.03)  # 1 - 0.97: what pre-emphasis leaves of a constant
+_LEAK = np.float32(1) - _PREEMPHASIS  # what pre-emphasis leaves of a constant: exactly, so that no offset stays
 _FULL_SCALE = 32768.0  # FunASR scales ±1 to 16-bit values before Kaldi's fbank
 _LOW_HZ = 20.0
 LOG_FLOOR = float(np.finfo(np.float32).eps)
