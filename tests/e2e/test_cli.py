@@ -430,5 +430,13 @@ def loaded(*arguments: str) -> set[str]:
 @pytest.mark.parametrize("light", [("--help",), ("--version",), ("detect", "--help"), ("models", "list")], ids=" ".join)
 @pytest.mark.usefixtures("segue")
 def test_nothing_heavy_is_loaded_for_nothing(light: tuple[str, ...]) -> None:
-    """Help, version and the list of models load no inference, audio or hub client."""
-    assert not loaded(*light) & {"onnxruntime", "onnx", "scipy", "av", "soundfile", "soxr", "modelscope"}
+    """Help, version and the list of models load no inference, audio or hub client; but for one help, no NumPy."""
+    found = loaded(*light)
+    assert not found & {"onnxruntime", "onnx", "scipy", "av", "soundfile", "soxr", "modelscope"}
+    assert "numpy" not in found or light[0] == "detect"
+
+
+@pytest.mark.usefixtures("segue")
+def test_a_pipe_needs_no_rich(clips: list[str]) -> None:
+    """Detection into a pipe does not load what only a terminal shows."""
+    assert "rich" not in loaded("detect", clips[0], "--format", "jsonl")

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Handlers, getsignal, signal
@@ -15,6 +15,7 @@ import click
 from segue.edges.batch.crew import Checkpoint, Crew
 from segue.edges.batch.inputs import STDIN, Input, expand
 from segue.edges.batch.results import ResultDirectory
+from segue.edges.batch.tally import Tally
 from segue.edges.batch.task import Failure, Outcome, Request, Task
 from segue.errors import OutputError
 from segue.speech.formats import FORMATS, Format, legible
@@ -162,8 +163,6 @@ class _Run:
     """One run: everything that happens between the options and the exit status."""
 
     def __init__(self, options: Options, inputs: Sequence[Input], detector: "Detector", *, debug: bool) -> None:
-        from segue.edges.batch.display import Tally
-
         self._options = options
         self._inputs = inputs
         self._debug = debug
@@ -181,14 +180,9 @@ class _Run:
 
     def run(self) -> int:
         """The exit status."""
-        from rich.console import Console
-
-        from segue.edges.batch.display import Bar
-
-        shown = self._on_terminal and os.environ.get("TERM") != "dumb"
         try:
-            with _stopping(self._crew) as signals, Bar(Console(stderr=True), self._tally, shown=shown) as bar:
-                self._print_all(bar if shown else None)
+            with _stopping(self._crew) as signals, self._bar() as bar:
+                self._print_all(bar)
                 if not self._crew.join(2.0) and signals:  # a thread that waits for a pipe, say
                     self._leave(self._verdict(signals))
         except BrokenPipeError:  # whoever read our output has seen enough
@@ -198,6 +192,15 @@ class _Run:
             self._crew.stop()
             self._crew.join(2.0)
         return self._verdict(signals)
+
+    def _bar(self) -> "AbstractContextManager[Bar | None]":
+        if not self._on_terminal or os.environ.get("TERM") == "dumb":
+            return nullcontext()
+        from rich.console import Console  # 60 ms that a pipe has no use for
+
+        from segue.edges.batch.display import Bar
+
+        return Bar(Console(stderr=True), self._tally)
 
     def _work(self, item: Input, checkpoint: Checkpoint) -> Outcome:
         self._tally.begin(item)

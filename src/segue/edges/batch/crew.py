@@ -9,7 +9,7 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
-class Stopped(Exception):  # noqa: N818  # a signal, not an error
+class Stopped(Exception):  # a signal, not an error
     """Raised by a checkpoint after ``Crew.stop``, through the work: the job has no answer."""
 
 

@@ -101,9 +101,8 @@ def _wildcard(pattern: str, recursive: bool) -> Iterator[Input]:
     matched = sorted(glob.iglob(pattern, recursive=True), key=natural)
     if not matched:
         yield Input(pattern, AudioNotFound(f"{pattern}: matches no file; check the pattern"))
-    files = {path: None for path in matched if not os.path.isdir(path)}
+    files = list(dict.fromkeys(path for path in matched if not os.path.isdir(path)))  # '**' may find one twice
     for path in files:
         yield Input(path)
-    for path in matched:  # directories as if named themselves; what '**' matched already is not taken twice
-        if os.path.isdir(path):
-            yield from (found for found in _directory(path, recursive) if found.file not in files and not files)
+    for directory in matched if not files else ():  # nothing but directories: as if each were named
+        yield from _directory(directory, recursive)
