@@ -61,7 +61,7 @@ class _Storages:
         if key not in self._raw:
             self._raw[key] = self._archive.read(f"{self._prefix}data/{key}")
         if len(self._raw[key]) != count * dtype.itemsize:
-            raise ModelInvalid(f"the checkpoint's storage {key!r:.40} has {len(self._raw[key])} bytes, not its length")
+            raise ModelInvalid(f"the checkpoint's storage {ascii(key):.40} has {len(self._raw[key])} bytes, not its length")
         return np.frombuffer(self._raw[key], dtype=dtype)
 
 
@@ -147,7 +147,7 @@ _SILENT = {"PROTO", "FRAME", "STOP"}
 
 def _admitted(name: str) -> _Name:
     if name not in _DTYPES and name not in (_REBUILD, _DICT):
-        asked = name.replace(" ", ".", 1)
+        asked = ascii(name.replace(" ", ".", 1))
         raise ModelInvalid(f"the checkpoint's pickle asks for {asked:.80}; only tensors are admitted, nothing was run")
     return _Name(name)
 
@@ -167,7 +167,7 @@ def _rebuild_tensor(
     if not isinstance(storage, np.ndarray) or not len(shape) == len(stride) <= _MAX_DIMENSIONS:
         raise ModelInvalid("the checkpoint holds a tensor without a storage, a shape and strides")
     # Each number is compared before any are multiplied: a pickle can hold integers of megabytes.
-    if not all(isinstance(n, int) and 0 <= n <= len(storage) for n in (*shape, *stride, offset)):
+    if not all(isinstance(n, int) and 0 <= n <= _MAX_BYTES for n in (*shape, *stride, offset)):
         raise ModelInvalid("the checkpoint holds a tensor of impossible shape")
     last = offset + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
     if 0 not in shape and (last >= len(storage) or math.prod(shape) > len(storage)):

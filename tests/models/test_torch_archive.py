@@ -1,0 +1,429 @@
+"""Torch checkpoints read without torch: the tensors, or ModelInvalid; never code, never a hang, never much memory."""
+
+import builtins
+import io
+import os
+import pickle
+import posix
+import random
+import struct
+import subprocess
+import sys
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from segue.errors import ModelInvalid
+from segue.models.torch_archive import read_tensors
+from tests.models.networks import (
+    Sizes,
+    Tensor,
+    opcodes,
+    random_weights,
+    state_dict,
+    text,
+    write_archive,
+    write_checkpoint,
+)
+
+RNG = np.random.default_rng(0)
+TENSORS: dict[str, NDArray[Any]] = {
+    "matrix": RNG.standard_normal((3, 4)).astype("<f4"),
+    "double": RNG.standard_normal(5),
+    "half": RNG.standard_normal((2, 1, 3)).astype("<f2"),
+    "long": np.arange(-3, 3, dtype="<i8"),
+    "scalar": np.array(2.5, dtype="<f4"),
+    "empty": np.zeros((0, 4), dtype="<f4"),
+}
+
+
+def pickled(value: object) -> bytes:
+    """``value`` as torch.save would pickle it."""
+    return b"\x80\x02" + opcodes(value) + b"."
+
+
+def archive(path: Path, value: object, storage: NDArray[Any] | None = None) -> Path:
+    """An archive of ``value`` with one storage, "0"."""
+    write_archive(path, pickled(value), {} if storage is None else {"0": storage.tobytes()})
+    return path
+
+
+def same(read: dict[str, NDArray[Any]], expected: dict[str, NDArray[Any]]) -> bool:
+    return read.keys() == expected.keys() and all(
+        read[name].dtype == expected[name].dtype and np.array_equal(read[name], expected[name]) for name in expected
+    )
+
+
+@pytest.mark.parametrize("wrap", [None, "state_dict", "model_state_dict"])
+def test_tensors_read_back(tmp_path: Path, wrap: str | None) -> None:
+    """Tensors of every precision and shape arrive bit for bit, at the top or inside a state dict's entry."""
+    write_checkpoint(tmp_path / "model.pt", TENSORS, wrap)
+    assert same(read_tensors(tmp_path / "model.pt"), TENSORS)
+
+
+class _Storage:
+    """Stands for a torch storage: what torch's pickler replaces by a persistent ID."""
+
+    def __init__(self, key: str, kind: str, count: int) -> None:
+        self.reference = ("storage", _Global("torch", kind), key, "cpu", count)
+
+
+class _Global:
+    """Stands for a name of torch's."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.module, self.name = module, name
+
+
+class _Rebuilt:
+    """Stands for a tensor: pickled as torch pickles one."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.arguments = arguments
+
+
+_PythonPickler: Any = pickle._Pickler  # the one in Python, whose output can be steered
+
+
+class _TorchPickler(_PythonPickler):  # type: ignore[misc]  # it has no types
+    """Writes any protocol as torch would, for names that are not installed."""
+
+    def persistent_id(self, obj: object) -> object:
+        return obj.reference if isinstance(obj, _Storage) else None
+
+    def save(self, obj: object, save_persistent_id: bool = True) -> None:
+        if isinstance(obj, _Global):
+            if self.proto >= 4:
+                self.save(obj.module)
+                self.save(obj.name)
+                self.write(pickle.STACK_GLOBAL)
+            else:
+                self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
+        elif isinstance(obj, _Rebuilt):
+            self.save(_Global("torch._utils", "_rebuild_tensor_v2"))
+            self.save(obj.arguments)
+            self.write(pickle.REDUCE)
+        else:
+            super().save(obj, save_persistent_id)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_protocol_is_read(tmp_path: Path, protocol: int) -> None:
+    """An OrderedDict with attributes, as Module.state_dict() gives, pickled by Python in any protocol, is read."""
+    values = np.arange(6, dtype="<f4")
+    state: OrderedDict[str, object] = OrderedDict()
+    state["weight"] = _Rebuilt(_Storage("0", "FloatStorage", 6), 0, (2, 3), (3, 1), False, OrderedDict())
+    state.update(bias=_Rebuilt(_Storage("0", "FloatStorage", 6), 4, (2,), (1,), False, OrderedDict()))
+    state._metadata = OrderedDict({"": {"version": 1}})  # type: ignore[attr-defined]  # as torch does
+    buffer = io.BytesIO()
+    _TorchPickler(buffer, protocol).dump(state)
+    write_archive(tmp_path / "model.pt", buffer.getvalue(), {"0": values.tobytes()})
+    expected = {"weight": values.reshape(2, 3), "bias": values[4:]}
+    assert same(read_tensors(tmp_path / "model.pt"), expected)
+
+
+def test_tensors_share_a_storage(tmp_path: Path) -> None:
+    """Views of one storage, with offsets and transposed or gapped strides, are the elements that torch would show."""
+    storage = np.arange(24, dtype="<f4")
+    views = {
+        "whole": Tensor("0", "FloatStorage", 24, 0, (4, 6), (6, 1)),
+        "transposed": Tensor("0", "FloatStorage", 24, 0, (6, 4), (1, 6)),
+        "tail": Tensor("0", "FloatStorage", 24, 20, (4,), (1,)),
+        "every third": Tensor("0", "FloatStorage", 24, 2, (8,), (3,)),
+    }
+    read = read_tensors(archive(tmp_path / "model.pt", views, storage))
+    grid = storage.reshape(4, 6)
+    expected = {"whole": grid, "transposed": grid.T, "tail": storage[20:], "every third": storage[2::3]}
+    assert same(read, expected)
+    assert not any(array.flags.writeable for array in read.values())
+
+
+def test_what_is_no_tensor_is_left_out(tmp_path: Path) -> None:
+    """Epochs, rates, notes and lists beside the tensors do not matter."""
+    value = {"epoch": 3, "rate": 0.5, "note": "x", "none": None, "flag": True, "list": [1, [2]], "pair": (1, 2), 7: 8}
+    assert read_tensors(archive(tmp_path / "model.pt", value)) == {}
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        Tensor("0", "FloatStorage", 6, 0, (7,), (1,)),
+        Tensor("0", "FloatStorage", 6, 1, (6,), (1,)),
+        Tensor("0", "FloatStorage", 6, 0, (2, 3), (4, 1)),
+        Tensor("0", "FloatStorage", 6, 6, (), ()),
+        Tensor("0", "FloatStorage", 6, -1, (2,), (1,)),
+        Tensor("0", "FloatStorage", 6, 0, (-1,), (1,)),
+        Tensor("0", "FloatStorage", 6, 5, (6,), (-1,)),
+        Tensor("0", "FloatStorage", 6, 0, (2, 3), (1,)),
+        Tensor("0", "FloatStorage", 6, 0, (1 << 27,), (0,)),  # half a GB of the first element
+        Tensor("0", "FloatStorage", 6, 0, (1 << 40, 1 << 40), (0, 0)),
+        Tensor("0", "FloatStorage", 6, 0, (1,) * 40, (1,) * 40),
+        Tensor("0", "FloatStorage", 5, 0, (2,), (1,)),
+        Tensor("0", "DoubleStorage", 6, 0, (2,), (1,)),
+        Tensor("0", "FloatStorage", -6, 0, (2,), (1,)),
+        Tensor("0", "FloatStorage", 1 << 40, 0, (2,), (1,)),
+        Tensor("1", "FloatStorage", 6, 0, (2,), (1,)),
+        Tensor("../data.pkl", "FloatStorage", 6, 0, (2,), (1,)),
+        Tensor("0", "BFloat16Storage", 6, 0, (2,), (1,)),
+        Tensor("0", "UntypedStorage", 6, 0, (2,), (1,)),
+    ],
+)
+def test_tensors_beyond_their_storage_are_refused(tmp_path: Path, tensor: Tensor) -> None:
+    """A tensor that reaches out of its storage, is larger than it, or has no storage of that kind is refused."""
+    with pytest.raises(ModelInvalid):
+        read_tensors(archive(tmp_path / "model.pt", {"w": tensor}, np.zeros(6, dtype="<f4")))
+
+
+# -- hostile ones --------------------------------------------------------------------------------------------------
+
+
+class _Calls:
+    """Pickles as a call."""
+
+    def __init__(self, function: Any, *arguments: object) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self) -> tuple[Any, tuple[object, ...]]:
+        return self.call
+
+
+def hostile(proof: Path) -> Iterator[bytes]:
+    """Pickles that would make the file ``proof`` if anything in them ran."""
+    command = f"touch {proof}"
+    calls = (
+        _Calls(os.system, command),
+        _Calls(posix.system, command),
+        _Calls(builtins.eval, f"open({str(proof)!r}, 'w')"),
+        _Calls(builtins.exec, f"open({str(proof)!r}, 'w')"),
+        _Calls(builtins.open, str(proof), "w"),
+        _Calls(subprocess.check_call, ["touch", str(proof)]),
+        _Calls(getattr, _Calls(__import__, "os"), "system"),
+    )
+    for call in calls:
+        for protocol in range(6):
+            yield pickle.dumps(call, protocol)
+            yield pickle.dumps({"encoder.w": call}, protocol)
+    run = command.encode()
+    yield b"(S'" + run + b"'\nios\nsystem\n."  # INST
+    yield b"(cos\nsystem\nS'" + run + b"'\no."  # OBJ
+    yield b"\x80\x02cos\nsystem\n" + text(command) + b"\x85\x81."  # NEWOBJ
+    yield b"\x80\x02" + text("os") + text("system") + b"\x93" + text(command) + b"\x85R."  # STACK_GLOBAL
+    yield b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n}" + text("__globals__") + text(command) + b"sb."  # BUILD
+
+
+def test_nothing_in_a_checkpoint_runs(tmp_path: Path) -> None:
+    """No way of naming or calling a function from a pickle does anything: each is refused, and no file appears."""
+    proof = tmp_path / "proof"
+    for number, attack in enumerate(hostile(proof)):
+        path = tmp_path / f"{number}.pt"
+        write_archive(path, attack, {})
+        with pytest.raises(ModelInvalid):
+            read_tensors(path)
+    assert not proof.exists()
+    pickle.loads(pickle.dumps(_Calls(os.system, f"touch {proof}")))
+    assert proof.exists()  # the attack is a real one
+
+
+@pytest.mark.parametrize("called", [os.system, builtins.eval])
+def test_what_was_asked_for_is_named(tmp_path: Path, called: Any) -> None:
+    """The message names the function that the checkpoint asked for, and says that nothing was run."""
+    write_archive(tmp_path / "model.pt", pickle.dumps(_Calls(called, "1"), 2), {})
+    with pytest.raises(ModelInvalid, match=rf"asks for '\w+\.{called.__name__}'; .*nothing was run"):
+        read_tensors(tmp_path / "model.pt")
+
+
+REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
+BOMBS = {
+    "a memo of 4 billion entries": b"\x80\x02Nr" + struct.pack("<I", 0xFFFFFFFF) + b".",
+    "text of 8 EB": b"\x80\x04\x8d" + struct.pack("<Q", 1 << 63) + b"x.",
+    "bytes of 1 TB": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 40) + b"x.",
+    "a frame of 1 TB": b"\x80\x04\x95" + struct.pack("<Q", 1 << 40) + b"N.",
+    "a hash of a million nested tuples": b"\x80\x02})" + b"\x85" * 900_000 + b"Ns.",
+    "a million nested lists": b"\x80\x02" + b"](" * 400_000 + b"e" * 400_000 + b".",
+    "a tensor of numbers of a megabyte": b"\x80\x02" + REBUILD + b"(N" + (b"\x8a\xff" + b"\x7f" * 255) * 3_000 + b"tR.",
+    "calls that share a huge argument": b"\x80\x02(" + b"K\x01" * 200_000 + b"tq\x00" + (REBUILD + b"h\x00R") * 9_000,
+    "an OrderedDict of pairs of pairs": b"\x80\x02ccollections\nOrderedDict\n(](" + b"N" * 400_000 + b"etR.",
+    "a pop from nothing": b"\x80\x02\x87.",
+    "a mark from nothing": b"\x80\x02u.",
+    "no end": b"\x80\x02}",
+    "nothing": b"",
+    "a reference without a target": b"\x80\x02h\x07.",
+    "a string as a storage": b"\x80\x02" + text("0") + b"Q.",
+    "a list as a dict": b"\x80\x02]NNs.",
+    "a tensor that is called": b"\x80\x02))R.",
+    "text that is no UTF-8": b"\x80\x02X\x01\x00\x00\x00\xff.",
+    "a list at the top": b"\x80\x02].",
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bombs_do_not_go_off(tmp_path: Path, bomb: str) -> None:
+    """Pickles made to exhaust memory, time or the C stack of Python's own unpickler are refused, on one line."""
+    write_archive(tmp_path / "model.pt", BOMBS[bomb], {})
+    with pytest.raises(ModelInvalid) as caught:
+        read_tensors(tmp_path / "model.pt")
+    assert len(str(caught.value).splitlines()) == 1
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def zip_bomb(path: Path, megabytes: int) -> None:
+    """A storage of zeros in a file a thousand times smaller."""
+    count = megabytes << 18
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as written:
+        written.writestr("model/data.pkl", pickled({"w": Tensor("0", "FloatStorage", count, 0, (count,), (1,))}))
+        with written.open("model/data/0", "w") as member:
+            for _ in range(megabytes):
+                member.write(bytes(1 << 20))
+
+
+def test_memory_stays_bounded(tmp_path: Path) -> None:
+    """A zip bomb and every pickle bomb are refused by a process that may not have more than 200 MB beyond its own."""
+    zip_bomb(tmp_path / "bomb.pt", 300)
+    for number, bomb in enumerate(BOMBS.values()):
+        write_archive(tmp_path / f"{number}.pt", bomb, {})
+    script = (
+        "import pathlib, resource, sys; from segue.errors import ModelInvalid;"
+        "from segue.models.torch_archive import read_tensors;"
+        "own = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize();"
+        "resource.setrlimit(resource.RLIMIT_AS, (own + (200 << 20),) * 2)\n"
+        "for path in sorted(pathlib.Path(sys.argv[1]).glob('*.pt')):\n"
+        "    try: read_tensors(path); print(path, 'was read')\n"
+        "    except ModelInvalid as error: assert 'MemoryError' not in str(error), error\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    finished = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert int(finished.stdout) < 200  # MB, and nothing else was printed
+
+
+# -- damaged ones --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "model.pt"
+    write_checkpoint(path, state_dict(random_weights(Sizes())))
+    return path.read_bytes()
+
+
+def read_or_refuse(path: Path, data: bytes) -> None:
+    """Read these bytes: tensors, or ModelInvalid on one line that names the file."""
+    path.write_bytes(data)
+    try:
+        read = read_tensors(path)
+    except ModelInvalid as error:
+        refusal = str(error)
+    else:
+        assert all(array.nbytes <= len(data) and np.shape(array.sum()) == () for array in read.values())
+        return
+    assert str(path) in refusal
+    assert len(refusal.splitlines()) == 1
+
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@FUZZ
+@given(data=st.binary(max_size=300))
+def test_random_bytes_are_refused(tmp_path: Path, data: bytes) -> None:
+    """Random bytes are no checkpoint."""
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(ModelInvalid):
+        read_tensors(tmp_path / "model.pt")
+
+
+@FUZZ
+@given(data=st.binary(max_size=200))
+def test_random_pickles_are_tensors_or_refused(tmp_path: Path, data: bytes) -> None:
+    """Random opcodes inside a whole archive never raise anything else."""
+    write_archive(tmp_path / "inner.pt", b"\x80\x02" + data + b".", {"0": bytes(8)})
+    read_or_refuse(tmp_path / "model.pt", (tmp_path / "inner.pt").read_bytes())
+
+
+OPCODES = [b"}", b"]", b")", b"(", b"t", b"u", b"s", b"a", b"e", b"N", b"\x85", b"\x86", b"\x87", b"K\x01", b"q\x00"]
+OPCODES += [b"h\x00", b"Q", b"R", b"b", b"0", b"2", b"\x94", b"\x93", REBUILD, b"ccollections\nOrderedDict\n"]
+OPCODES += [b"ctorch\nFloatStorage\n", text("storage"), text("0"), text("state_dict"), b"\x89", b"\x8a\x01\xff"]
+
+
+@settings(FUZZ, max_examples=400)
+@given(data=st.lists(st.sampled_from(OPCODES), max_size=40).map(b"".join))
+def test_any_order_of_admitted_opcodes_is_tensors_or_refused(tmp_path: Path, data: bytes) -> None:
+    """The very opcodes of a checkpoint, in any order, never raise anything else."""
+    write_archive(tmp_path / "inner.pt", b"\x80\x02" + data + b".", {"0": bytes(8)})
+    read_or_refuse(tmp_path / "model.pt", (tmp_path / "inner.pt").read_bytes())
+
+
+@FUZZ
+@given(seed=st.integers(0, 2**32 - 1), flips=st.integers(1, 5))
+def test_flipped_bits_are_found_or_harmless(tmp_path: Path, whole: bytes, seed: int, flips: int) -> None:
+    """Bits flipped anywhere in the archive give tensors or ModelInvalid."""
+    draw = random.Random(seed)
+    data = bytearray(whole)
+    for _ in range(flips):
+        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    read_or_refuse(tmp_path / "model.pt", bytes(data))
+
+
+@FUZZ
+@given(seed=st.integers(0, 2**32 - 1))
+def test_flipped_bits_in_the_pickle_are_found_or_harmless(tmp_path: Path, whole: bytes, seed: int) -> None:
+    """Bits flipped in the pickle before it was packed, where no checksum tells, give tensors or ModelInvalid."""
+    draw = random.Random(seed)
+    with zipfile.ZipFile(io.BytesIO(whole)) as read, zipfile.ZipFile(tmp_path / "packed.pt", "w") as written:
+        for name in read.namelist():
+            data = bytearray(read.read(name))
+            if name.endswith("data.pkl"):
+                data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            written.writestr(name, bytes(data))
+    read_or_refuse(tmp_path / "model.pt", (tmp_path / "packed.pt").read_bytes())
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, whole: bytes) -> None:
+    """Cut short anywhere, an archive is refused: its directory stands at its end."""
+    path = tmp_path / "model.pt"
+    for length in {*range(0, len(whole), len(whole) // 97), len(whole) - 1}:
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelInvalid):
+            read_tensors(path)
+
+
+def test_a_big_endian_checkpoint_is_refused(tmp_path: Path) -> None:
+    """An archive that says that its numbers are big-endian is refused, not read as rubbish."""
+    write_archive(tmp_path / "model.pt", pickled({}), {}, byteorder=b"big")
+    with pytest.raises(ModelInvalid, match="big-endian"):
+        read_tensors(tmp_path / "model.pt")
+
+
+def test_an_old_checkpoint_is_refused(tmp_path: Path) -> None:
+    """The format before PyTorch 1.6, a bare pickle, is refused."""
+    (tmp_path / "model.pt").write_bytes(pickle.dumps(0x1950A86A20F9469CFC6C, 2))
+    with pytest.raises(ModelInvalid, match="cannot be read as a torch checkpoint"):
+        read_tensors(tmp_path / "model.pt")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path, whole: bytes) -> None:
+    """A member that wants a password is refused."""
+    data = bytearray(whole)
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + flags] |= 1
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(ModelInvalid, match="encrypted"):
+        read_tensors(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("names", [["a/data.pkl", "b/data.pkl"], ["model/other.pkl"], []])
+def test_an_archive_must_hold_one_pickle(tmp_path: Path, names: list[str]) -> None:
+    """No pickle or two of them: not a checkpoint."""
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as written:
+        for name in names:
+            written.writestr(name, pickled({}))
+    with pytest.raises(ModelInvalid, match="not a torch checkpoint"):
+        read_tensors(tmp_path / "model.pt")
