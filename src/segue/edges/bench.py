@@ -22,7 +22,7 @@ _BATCH = 16
 @click.argument("audio", required=False, metavar="[FILE]")
 @click.option("--seconds", type=click.IntRange(5, 3600), default=60, show_default=True, help="Audio a round.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=5, show_default=True, help="Medians are of so many.")
-@click.option("-m", "--model", metavar="ID[@REVISION]|DIRECTORY", help="The model.  [default: fsmn-vad]")
+@click.option("-m", "--model", metavar="MODEL", help="ID, ID@REVISION, alias or directory.  [default: fsmn-vad]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def bench(audio: str | None, seconds: int, rounds: int, model: str | None, as_json: bool) -> None:
     """Measure this machine: times real time, and live streams per core.

@@ -30,7 +30,7 @@ def models() -> None:
     """
 
 
-@models.command("list")
+@models.command("list", short_help="What is on this machine, and what the catalogue knows.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list instead of a table.")
 def list_(as_json: bool) -> None:
     """List the models on this machine, and those that the catalogue knows."""
@@ -41,7 +41,7 @@ def list_(as_json: bool) -> None:
         _print_table(rows)
 
 
-@models.command()
+@models.command(short_help="Fetch a model and verify it.")
 @click.argument("model", required=False)
 def pull(model: str | None) -> None:
     """Fetch MODEL (ID, ID@REVISION or alias; the default model if left out) and verify it."""
@@ -53,7 +53,7 @@ def pull(model: str | None) -> None:
     click.echo(f"{_name(resolved)}  digest {resolved.digest[:12]}  {resolved.directory}")
 
 
-@models.command()
+@models.command(short_help="Hash the files again and compare.")
 @click.argument("model", required=False)
 def verify(model: str | None) -> int:
     """Hash every file of MODEL (of all models, if left out) again, and compare with what was recorded.
@@ -77,7 +77,7 @@ def verify(model: str | None) -> int:
     return 0
 
 
-@models.command()
+@models.command(short_help="Delete a model from this machine.")
 @click.argument("model")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--forget", is_flag=True, help="Forget its digests too: the next pull may bring other bytes.")

@@ -57,13 +57,13 @@ class _DetectCommand(click.Command):
     """Its help has the options in sections, and ends with what other layers know, loaded only then."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        records = {parameter.name: parameter.get_help_record(ctx) for parameter in self.get_params(ctx)}
-        for title, names in _SECTIONS.items():
-            rows = [record for name in names if (record := records.pop(name, None))]
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = {option.name: record for option in options if (record := option.get_help_record(ctx))}
+        width = max(len(left) for left, _ in records.values())  # one for all sections, so that they align
+        rest = tuple(name for name in records if not any(name in names for names in _SECTIONS.values()))
+        for title, names in {**_SECTIONS, "Other": rest}.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
-        with formatter.section("Other"):
-            formatter.write_dl([record for record in records.values() if record])
+                formatter.write_dl([(records[name][0].ljust(width), records[name][1]) for name in names])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from segue.speech.rules import PARAMETERS
@@ -91,30 +91,28 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 @click.command("detect", cls=_DetectCommand, epilog=_EPILOG)
 @click.argument("paths", metavar="PATH...", nargs=-1)
 @click.option("-r", "--recursive", is_flag=True, help="Take directories with all that is inside them.")
-@click.option("-m", "--model", metavar="ID[@REVISION]|DIRECTORY", help="The model.  [default: fsmn-vad]")
-@click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.  [default: classic]")
-@click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help="A decision parameter; repeatable.")
 @click.option(
     "--channels",
     type=click.Choice(["mix", "split"]),
+    metavar="mix|split",
     default="mix",
-    show_default=True,
-    help="Mix the channels into one, or detect in each.",
+    help="Mix the channels into one, or detect in each.  [default: mix]",
 )
+@click.option("-m", "--model", metavar="MODEL", help="ID, ID@REVISION, alias or directory.  [default: fsmn-vad]")
+@click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.  [default: classic]")
+@click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help="A decision parameter; repeatable.")
 @click.option(
     "-f",
     "--format",
     type=click.Choice(["table", *FORMATS]),
+    metavar="FORMAT",
     default="table",
-    show_default=True,
-    help="The same on a terminal and into a file.",
+    help=f"table, {', '.join(FORMATS)}; piped too.  [default: table]",
 )
 @click.option("--probabilities", is_flag=True, help="Add the speech probability of every frame (json, jsonl).")
 @click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
-@click.option(
-    "--resume", is_flag=True, help="Skip inputs whose result in DIR was made from the same bytes the same way."
-)
-@click.option("-j", "--jobs", type=click.IntRange(min=1), help="Inputs at once.  [default: one a core]")
+@click.option("--resume", is_flag=True, help="Skip inputs with a result in DIR of the same bytes, made alike.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Inputs at once.  [default: one a core]")
 def detect(**given: Any) -> int:
     """Find where the speech is in recordings.
 
