@@ -7,6 +7,7 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from benchmarks import adoption, live, short_files, six_hours, start_up, ten_hours, two_threads, whole_files
@@ -32,16 +33,17 @@ class Run:
 
 
 def short(run: Run) -> dict[str, Callable[[], Table]]:
-    """``make bench``: minutes. The peers are loaded once, outside of all measurements."""
-    peers = load_all(run.directory)
+    """``make bench``: minutes."""
+    everyone = cache(lambda: load_all(run.directory))  # loaded once, outside of all measurements, if asked for at all
     segue = SeguePeer(run.directory)
+    rounds, scratch = run.rounds, run.scratch
     return {
-        "whole": lambda: whole_files.measure(peers, run.recording, rounds=run.rounds, scratch=run.scratch),
-        "live": lambda: live.measure(peers, run.recording, seconds=60, rounds=run.rounds),
-        "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=run.rounds),
-        "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=run.rounds, scratch=run.scratch),
-        "startup": lambda: start_up.measure(run.recording, rounds=2 * run.rounds + 1, scratch=run.scratch),
-        "adopt": lambda: adoption.measure(run.directory, run.recording, rounds=run.rounds),
+        "whole": lambda: whole_files.measure(everyone(), run.recording, rounds=rounds, scratch=scratch),
+        "live": lambda: live.measure(everyone(), run.recording, seconds=60, rounds=rounds),
+        "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=rounds),
+        "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=rounds, scratch=scratch),
+        "startup": lambda: start_up.measure(run.recording, rounds=2 * rounds + 1, scratch=scratch),
+        "adopt": lambda: adoption.measure(run.directory, run.recording, rounds=rounds),
     }
 
 
