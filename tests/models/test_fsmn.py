@@ -288,7 +288,8 @@ def test_a_damaged_config_is_refused(network: Network, tmp_path: Path, content: 
 
 def test_keys_that_are_no_text_do_not_disturb(network: Network, tmp_path: Path) -> None:
     """A config.yaml may have keys that Segue does not know, of any type."""
-    edit(network, tmp_path, lambda c: c.update(dict.fromkeys([2, None, "x_conf"])))
+    unknown: list[Any] = [2, None, "x_conf"]
+    edit(network, tmp_path, lambda c: c.update(dict.fromkeys(unknown)))
     assert load(tmp_path)[0].sample_rate == 8_000
 
 
