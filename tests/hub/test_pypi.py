@@ -78,6 +78,6 @@ def test_an_index_that_stalls_ends_at_the_deadline(links: Path, hub: Hub, monkey
     hub.faults.stall.add("listing")
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", f"{hub.endpoint}/api/v1/models/tiny/vad/repo")
-    with pytest.raises(OriginUnavailable, match="pip did not finish in 2 s"):
-        pull(links, timeout_s=2)
+    with pytest.raises(OriginUnavailable, match="pip did not finish in 6 s"):
+        pull(links, timeout_s=6)  # pip itself takes seconds to start on a busy machine
     assert hub.requests == ["listing"]
