@@ -64,5 +64,5 @@ def read_settings(**flags: object) -> Settings:
             known = ", ".join(Settings.model_fields)
             raise InvalidParameter(f"setting {field}: there is none of that name; there are {known}") from error
         raise InvalidParameter(f"setting {field}: {first['msg']} (given: {first['input']!r})") from error
-    except (ValueError, OSError) as error:  # a settings.toml that is not TOML, or may not be read
+    except (ValueError, OSError, RuntimeError) as error:  # not TOML, may not be read, in the home of no user
         raise InvalidParameter(f"{_home() / 'settings.toml'} cannot be read: {error}") from error

@@ -4,7 +4,7 @@
 ``segue.models`` whose name is the kind and whose value is such a loader.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TypeAlias
@@ -30,13 +30,12 @@ def load(directory: Path, kind: str = "fsmn-vad") -> tuple[Scorer, Rules]:
     """Load the model in ``directory`` with the loader of its ``kind``. Raises ModelError."""
     if kind in LOADERS:
         return LOADERS[kind](directory)
-    for entry in _third_party():
-        if entry[0] == kind:
-            return entry[1]()(directory)
-    known = sorted({*LOADERS, *(name for name, _ in _third_party())})
-    raise ModelUnsupported(f"no loader for models of kind {kind!r}; there are: {', '.join(known)}")
-
-
-def _third_party() -> Iterator[tuple[str, Callable[[], Loader]]]:
-    for entry in entry_points(group="segue.models"):
-        yield entry.name, entry.load
+    joined = entry_points(group="segue.models")
+    if kind not in joined.names:
+        known = ", ".join(sorted({*LOADERS, *joined.names}))
+        raise ModelUnsupported(f"no loader for models of kind {kind!r}; there are: {known}")
+    try:
+        loader: Loader = joined[kind].load()
+    except (ImportError, AttributeError) as error:
+        raise ModelUnsupported(f"the loader for models of kind {kind!r} cannot be imported: {error}") from error
+    return loader(directory)

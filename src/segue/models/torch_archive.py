@@ -61,7 +61,7 @@ class _Storages:
         if key not in self._raw:
             self._raw[key] = self._archive.read(f"{self._prefix}data/{key}")
         if len(self._raw[key]) != count * dtype.itemsize:
-            raise ModelInvalid(f"the checkpoint's storage {ascii(key):.40} has {len(self._raw[key])} bytes, not its length")
+            raise ModelInvalid(f"the checkpoint's storage {key!a:.40} has {len(self._raw[key])} bytes, not its length")
         return np.frombuffer(self._raw[key], dtype=dtype)
 
 
