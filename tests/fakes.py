@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from segue.speech.detector import Detector, ModelIdentity
+from segue.speech.detection import ModelIdentity
+from segue.speech.detector import Detector
 from segue.speech.rules import Rules
 from segue.speech.scorer import Probs, Samples, ScoreStream
 

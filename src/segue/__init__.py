@@ -20,7 +20,9 @@ if TYPE_CHECKING:
         StreamFinished,
     )
     from segue.service import load
-    from segue.speech.detector import Detection, Detector, DetectorStream, ModelIdentity
+    from segue.speech.detection import Detection, ModelIdentity
+    from segue.speech.detector import Detector
+    from segue.speech.stream import DetectorStream
     from segue.speech.rules import MODES, Rules
     from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
     from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
@@ -61,10 +63,12 @@ _HOMES = {
         *("OutputError", "SegueError", "StoreError", "StreamFinished"),
     ),
     "segue.service": ("load",),
-    "segue.speech.detector": ("Detection", "Detector", "DetectorStream", "ModelIdentity"),
+    "segue.speech.detection": ("Detection", "ModelIdentity"),
+    "segue.speech.detector": ("Detector",),
     "segue.speech.rules": ("MODES", "Rules"),
     "segue.speech.scorer": ("Probs", "Samples", "ScoreStream", "Scorer"),
     "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),
+    "segue.speech.stream": ("DetectorStream",),
 }
 
 

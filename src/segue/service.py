@@ -50,7 +50,8 @@ def load(
     still ask for others. Raises ModelError, InvalidParameter, StoreError.
     """
     from segue import models  # NumPy, SciPy and the codecs are loaded here, not to list or fetch models
-    from segue.speech.detector import Detector, ModelIdentity
+    from segue.speech.detection import ModelIdentity
+    from segue.speech.detector import Detector
 
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:  # so that a command's help can list the formats without loading NumPy
-    from segue.speech.detector import Detection
+    from segue.speech.detection import Detection
 
 Render: TypeAlias = "Callable[[str, Sequence[Detection]], list[str]]"
 """(file as given, its detections, one a channel) -> items."""

@@ -10,7 +10,7 @@ from segue.edges.batch.display import Bar, table_format
 from segue.edges.batch.inputs import Input
 from segue.edges.batch.tally import Tally
 from segue.edges.batch.task import Outcome
-from segue.speech.detector import Detection
+from segue.speech.detection import Detection
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 from tests.fakes import MODEL

@@ -13,7 +13,7 @@ from segue.edges.batch.tally import Tally
 from segue.speech.formats import Format, legible
 
 if TYPE_CHECKING:
-    from segue.speech.detector import Detection
+    from segue.speech.detection import Detection
 
 
 def table_format(*, width: int | None, styled: bool) -> Format:

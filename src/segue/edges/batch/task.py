@@ -15,7 +15,8 @@ from segue.errors import OutputError, SegueError
 from segue.speech.formats import Format
 
 if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
-    from segue.speech.detector import Detection, Detector
+    from segue.speech.detection import Detection
+    from segue.speech.detector import Detector
 
 
 @dataclass(frozen=True, slots=True)

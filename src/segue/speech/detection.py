@@ -1,0 +1,57 @@
+"""The answer for one recording, and what made it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segue.speech.rules import Rules
+from segue.speech.segmenter import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model answered: its ID, revision (None for a directory of the user's) and SHA-256 digest."""
+
+    id: str
+    revision: str | None
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detection(Sequence[Segment]):
+    """The answer for one recording (or one channel of it); iterates and indexes as its segments."""
+
+    segments: tuple[Segment, ...]
+    duration_ms: int
+    rules: Rules
+    model: ModelIdentity
+    channel: int | None = None
+    """0, 1, … where channels were split; None for the mix."""
+    probabilities: NDArray[np.float32] | None = None
+    """Speech probability (1 - p0) a frame, float32 (frames,), where asked for."""
+
+    @property
+    def mode(self) -> str:
+        """The mode that made the segments."""
+        return self.rules.mode
+
+    @property
+    def speech_ms(self) -> int:
+        """Total length of the segments."""
+        return sum(segment.end_ms - segment.start_ms for segment in self.segments)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Segment, ...]: ...
+    def __getitem__(self, index: int | slice) -> Segment | tuple[Segment, ...]:
+        return self.segments[index]
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.segments)

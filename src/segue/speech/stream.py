@@ -1,0 +1,105 @@
+"""A live stream: chunks in, events out, under one version after another."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from numpy.typing import ArrayLike
+
+from segue.errors import InvalidParameter, StreamFinished
+from segue.speech.resample import Resampler
+from segue.speech.rules import Rules
+from segue.speech.samples import Block, as_samples, mix
+from segue.speech.scorer import Probs, Samples, Scorer
+from segue.speech.scores import Scores
+from segue.speech.segmenter import Event, Segmenter
+
+
+class DetectorStream:
+    """One stream of audio: chunks in, events out. Used by one thread at a time.
+
+    Chunk sizes never matter to the events, only to when they come. What the stream asked for when it was opened stays
+    through every ``adopt``; what it left open comes from the rules in force.
+    """
+
+    def __init__(
+        self,
+        scorer: Scorer,
+        rules: Rules,
+        *,
+        sample_rate: int | None = None,
+        asked: Mapping[str, object] = MappingProxyType({}),
+        keep: bool = False,
+    ) -> None:
+        self._asked = asked
+        self._rate = sample_rate or scorer.sample_rate
+        self._resampler = Resampler(self._rate, scorer.sample_rate)
+        self._channels: int | None = None
+        self._accepted_samples = 0  # at the stream's own rate, for messages
+        self._segmenter = Segmenter()
+        self._scores = Scores(scorer)
+        self._finished = False
+        self.rules = rules.asking(self._asked)
+        """The effective rules."""
+        self.kept: list[Probs] | None = [] if keep else None
+        """p(silence) of every frame decided, if asked to ``keep`` it; else None."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an utterance is open."""
+        return self._segmenter.is_open
+
+    @property
+    def frame(self) -> int:
+        """The next frame to be decided."""
+        return self._segmenter.frame
+
+    def accept(self, samples: ArrayLike) -> list[Event]:
+        """Feed a chunk of any length at the stream's rate: int16, int32 or float; (n,), (n, c) or (c, n), mixed.
+
+        Returns the events that it completed, in order. Raises InvalidSamples (the chunk is not taken; the stream goes
+        on), StreamFinished, InferenceFailed.
+        """
+        if self._finished:
+            raise StreamFinished("the stream is finished; open another for more audio")
+        block = as_samples(samples, channels=self._channels, at_sample=self._accepted_samples)
+        self._channels = len(block)
+        self._accepted_samples += block.shape[1]
+        return self._decide(self._scores.accept(self._resampled(mix(block))))
+
+    def finish(self) -> list[Event]:
+        """Say that no audio follows. The open utterance ends with the last frame. A second call answers nothing."""
+        if self._finished:
+            return []
+        self._finished = True
+        events = self._decide(self._scores.accept(self._resampler.finish()[0]))
+        return events + self._decide(self._scores.finish()) + self._segmenter.finish()
+
+    def adopt(self, scorer: Scorer, rules: Rules) -> int:
+        """Go over to another version, between two frames: nothing is lost, repeated or decided twice.
+
+        Returns f, the first frame that the new scorer and rules decide; window, counters and the open utterance are
+        kept. The new scorer hears its ``context_ms`` again first, so that its state is what it would be had it heard
+        the stream from the start. Raises InvalidParameter unless sample rate and frame agree; then, and when the new
+        scorer fails, the stream goes on as it was.
+        """
+        if self._finished:
+            raise StreamFinished("the stream is finished; there is nothing left to decide")
+        old = self._scores.scorer
+        if (scorer.sample_rate, scorer.frame_ms) != (old.sample_rate, old.frame_ms):
+            raise InvalidParameter(
+                f"a stream at {old.sample_rate} Hz in frames of {old.frame_ms} ms cannot adopt a model at "
+                f"{scorer.sample_rate} Hz in frames of {scorer.frame_ms} ms; open a new stream for it"
+            )
+        rules = rules.asking(self._asked)
+        self._scores = self._scores.moved_to(scorer)
+        self.rules = rules
+        return self._segmenter.frame
+
+    def _resampled(self, block: Block) -> Samples:
+        samples: Samples = self._resampler.accept(block)[0]
+        return samples
+
+    def _decide(self, p_silence: Probs) -> list[Event]:
+        if self.kept is not None:
+            self.kept.append(p_silence)
+        return self._segmenter.accept(p_silence, self.rules)
