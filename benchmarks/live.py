@@ -34,6 +34,7 @@ def measure(peers: Sequence[Peer], recording: Recording, *, seconds: int, rounds
         what = f"streams per core, {mine}, over {other}'s"
         notes.append(verdict(what, ratio, wanted=f"at least {wanted:g}", good=ratio >= wanted))
     notes.append("silero-vad takes chunks of 32 ms only; all others are fed 200 ms.")
+    notes.append("funasr-onnx uses 4 threads unless told otherwise, which spin while they wait: CPU time of them all.")
     title = f"Live: streams per core, {seconds} s a stream, {rounds} rounds"
     return Table(title, ("", "streams per core", "CPU ms per 200 ms", "segue's streams over its"), rows, notes)
 

@@ -7,11 +7,12 @@ import argparse
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from benchmarks import adoption, live, short_files, six_hours, start_up, ten_hours, two_threads, whole_files
 from benchmarks.peers import load_all
+from benchmarks.peers.funasr_onnx import FunasrOnnx
 from benchmarks.peers.segue import SeguePeer
 from benchmarks.recording import Recording, record
 from benchmarks.table import ROOT, Table, document, surroundings, write
@@ -35,11 +36,12 @@ class Run:
 def short(run: Run) -> dict[str, Callable[[], Table]]:
     """``make bench``: minutes."""
     everyone = cache(lambda: load_all(run.directory))  # loaded once, outside of all measurements, if asked for at all
+    as_it_comes = partial(FunasrOnnx, run.directory, threads=4)
     segue = SeguePeer(run.directory)
     rounds, scratch = run.rounds, run.scratch
     return {
         "whole": lambda: whole_files.measure(everyone(), run.recording, rounds=rounds, scratch=scratch),
-        "live": lambda: live.measure(everyone(), run.recording, seconds=60, rounds=rounds),
+        "live": lambda: live.measure((*everyone(), as_it_comes()), run.recording, seconds=60, rounds=rounds),
         "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=rounds),
         "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=rounds, scratch=scratch),
         "startup": lambda: start_up.measure(run.recording, rounds=2 * rounds + 1, scratch=scratch),
