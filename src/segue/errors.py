@@ -156,3 +156,94 @@ class StreamFinished(SegueError, RuntimeError):
     """``accept`` or ``adopt`` was called on a stream after ``finish``."""
 
     code = "stream_finished"
+
+
+# -- versions and switching ----------------------------------------------------------------------------------------
+
+
+class SwitchError(SegueError):
+    """A version cannot be prepared, leased, switched to or closed as asked. What serves goes on serving."""
+
+    code = "switch"
+
+
+class UnknownVersion(SwitchError, LookupError):
+    """No version of that name was ever added."""
+
+    code = "unknown_version"
+
+
+class InvalidRoute(SwitchError, ValueError):
+    """A route that contradicts itself, or a share that is no number from 0 to 1."""
+
+    code = "invalid_route"
+
+
+class IllegalTransition(SwitchError, RuntimeError):
+    """A version cannot take that step in the state that it is in."""
+
+    code = "illegal_transition"
+
+
+class PreparationFailed(SwitchError, RuntimeError):
+    """Loading or warming raised something that is no error of ours; it is the ``__cause__``."""
+
+    code = "preparation_failed"
+
+
+class VersionNotReady(SwitchError):
+    """The version asked for is not loaded and warmed, so no route may name it and no lease be had on it."""
+
+    code = "version_not_ready"
+
+
+class NotReady(SwitchError):
+    """No route is installed yet, or the only version that served has failed: nothing can be leased."""
+
+    code = "not_ready"
+
+
+class VersionInUse(SwitchError):
+    """The version serves, or leases on it are out: it cannot be drained or closed."""
+
+    code = "version_in_use"
+
+
+class LeaseReturned(SwitchError, RuntimeError):
+    """The model of a lease was asked for after the lease came back."""
+
+    code = "lease_returned"
+
+
+class Busy(SwitchError):
+    """Another change is under way; ``under_way`` names it."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, under_way: str) -> None:
+        super().__init__(message)
+        self.under_way = under_way
+
+
+class Superseded(SwitchError):
+    """The route has changed, or the change was cancelled, since it began: it installed nothing."""
+
+    code = "superseded"
+
+
+class NothingToRollBack(SwitchError, LookupError):
+    """No earlier route can be gone back to."""
+
+    code = "nothing_to_roll_back"
+
+
+class RestoreFailed(SwitchError):
+    """Neither the newest route of the journal nor the one before it can be prepared."""
+
+    code = "restore_failed"
+
+
+class JournalUnavailable(SwitchError, OSError):
+    """The journal cannot be opened or written: locked, full disk, permissions. New switches are refused till it can."""
+
+    code = "journal_unavailable"

@@ -1,0 +1,42 @@
+"""A model ID in, a serving version out: standard library only, generic in the model type.
+
+Read in this order: ``spec`` (what is to be run), ``lifecycle`` (the states of a version), ``route`` (which version
+answers whom), ``switchboard`` (the one mutable object), ``journal`` (what survives the process).
+"""
+
+from segue.swap.change import Change
+from segue.swap.entry import Entry, Kind
+from segue.swap.events import Event, Outcome, Refused, Released, Switched, Transitioned
+from segue.swap.journal import Journal
+from segue.swap.lease import Lease
+from segue.swap.lifecycle import State
+from segue.swap.restore import Restored, restore
+from segue.swap.route import Route
+from segue.swap.snapshot import Snapshot, VersionStatus
+from segue.swap.spec import ModelSpec, Options, Resolved, VersionId
+from segue.swap.switchboard import Switchboard
+
+__all__ = [
+    "Change",
+    "Entry",
+    "Event",
+    "Journal",
+    "Kind",
+    "Lease",
+    "ModelSpec",
+    "Options",
+    "Outcome",
+    "Refused",
+    "Released",
+    "Resolved",
+    "Restored",
+    "Route",
+    "Snapshot",
+    "State",
+    "Switchboard",
+    "Switched",
+    "Transitioned",
+    "VersionId",
+    "VersionStatus",
+    "restore",
+]
