@@ -2,9 +2,8 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import copy
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,9 @@ from segue.speech.scorer import Probs, Samples, ScoreStream
 
 _BLOCK_FRAMES = 500
 """Frames scored in one run of the graph: activations stay in the cache (measured best at 500 to 1,000)."""
+
+
+_NOTHING: Probs = np.empty(0, dtype=np.float32)
 
 
 class FsmnScorer:
@@ -64,25 +66,39 @@ class FsmnScorer:
         own = [stream for stream in streams if isinstance(stream, FsmnStream) and stream.scorer is self]
         if len(own) != len(streams) or len(set(map(id, own))) != len(own) or len(chunks) != len(own):
             raise ValueError("accept_many takes distinct streams of this scorer and one chunk for each")
-        with _all_or_nothing(own):
-            if any(len(chunk) > _BLOCK_FRAMES * self.frontend.hop_samples for chunk in chunks):
-                return [stream.accept(chunk) for stream, chunk in zip(own, chunks, strict=True)]
-            runs = [stream.spectra.take(chunk) for stream, chunk in zip(own, chunks, strict=True)]
-            spectra = power_spectra(self.frontend, runs)
-            rows = [stream.spectra.rows(new) for stream, new in zip(own, spectra, strict=True)]
-            return self.score(own, rows)
+        return self.advance(own, chunks) if own else []
+
+    def advance(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[Probs]:
+        """What ``accept_many`` does, block by block of what is longer; all streams move, or none."""
+        before = [(stream.spectra.memory, stream.state) for stream in streams]
+        step = _BLOCK_FRAMES * self.frontend.hop_samples
+        longest = max(map(len, chunks))
+        try:
+            if longest <= step:
+                return self._advance_block(streams, chunks)
+            starts = range(0, longest, step)
+            blocks = [self._advance_block(streams, [chunk[at : at + step] for chunk in chunks]) for at in starts]
+        except BaseException:
+            for stream, (spectra, state) in zip(streams, before, strict=True):
+                stream.spectra.memory, stream.state = spectra, state
+            raise
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
     def score(self, streams: "Sequence[FsmnStream]", rows: Sequence[Spectra]) -> list[Probs]:
         """Run the graph over each stream's rows and move its state; streams with as many rows share a run."""
-        answers: list[Probs] = [np.empty(0, dtype=np.float32)] * len(streams)
+        answers: list[Probs] = [_NOTHING] * len(streams)
         alike: dict[int, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
             if len(row) > 2 * self.frontend.lookahead_frames:
                 alike[len(row)].append(i)
         for members in alike.values():
-            p, state = self._run(
-                _joined([rows[i] for i in members], axis=0), _joined([streams[i].state for i in members], axis=1)
-            )
+            if len(members) == 1:
+                (i,) = members
+                power, state = rows[i][np.newaxis], streams[i].state[:, np.newaxis]
+            else:
+                power = np.stack([rows[i] for i in members])
+                state = np.stack([streams[i].state for i in members], axis=1)
+            p, state = self._run(power, state)
             for k, i in enumerate(members):
                 answers[i], streams[i].state = p[k], state[:, k]
         return answers
@@ -91,12 +107,17 @@ class FsmnScorer:
         """The memories of a stream that has heard nothing: zeros, float32 (layers, history, channels)."""
         return np.zeros(self._state_shape, dtype=np.float32)
 
+    def _advance_block(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[Probs]:
+        runs = [stream.spectra.take(chunk) for stream, chunk in zip(streams, chunks, strict=True)]
+        spectra = power_spectra(self.frontend, runs)
+        return self.score(streams, [stream.spectra.rows(new) for stream, new in zip(streams, spectra, strict=True)])
+
     def _run(self, power: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[Probs, NDArray[np.float32]]:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
         except Exception as error:  # ONNX Runtime's exceptions share no public base
             raise InferenceFailed(f"the FSMN-VAD graph failed: {_line(error)}") from error
-        if not np.isfinite(p).all():
+        if not isfinite(np.add.reduce(p, axis=None)):
             raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
         return p, state_out
 
@@ -114,36 +135,12 @@ class FsmnStream:
 
         When it fails the stream has not moved.
         """
-        step = _BLOCK_FRAMES * self.scorer.frontend.hop_samples
-        with _all_or_nothing([self]):
-            blocks = [self._accept_block(samples[at : at + step]) for at in range(0, max(1, len(samples)), step)]
-        return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        return self.scorer.advance([self], [samples])[0]
 
     def finish(self) -> Probs:
         """No audio follows: return p0 of the frames that waited for their right-hand neighbours."""
         nothing = np.empty((0, self.scorer.frontend.bins), dtype=np.float32)
         return self.scorer.score([self], [self.spectra.rows(nothing, last=True)])[0]
-
-    def _accept_block(self, samples: Samples) -> Probs:
-        (spectra,) = power_spectra(self.scorer.frontend, [self.spectra.take(samples)])
-        return self.scorer.score([self], [self.spectra.rows(spectra)])[0]
-
-
-@contextmanager
-def _all_or_nothing(streams: Sequence[FsmnStream]) -> Iterator[None]:
-    """Puts the streams back where they were if what is done with them fails."""
-    before = [(copy(stream.spectra), stream.state) for stream in streams]  # both hold arrays that are never changed
-    try:
-        yield
-    except BaseException:
-        for stream, (spectra, state) in zip(streams, before, strict=True):
-            stream.spectra, stream.state = spectra, state
-        raise
-
-
-def _joined(arrays: Sequence[NDArray[np.float32]], axis: int) -> NDArray[np.float32]:
-    """``np.stack``, without a copy for a single array."""
-    return np.expand_dims(arrays[0], axis) if len(arrays) == 1 else np.stack(arrays, axis)
 
 
 def load(directory: Path) -> tuple[FsmnScorer, Rules]:
