@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from segue.errors import InferenceFailed, InvalidSamples, ModelError, ModelIncomplete, ModelInvalid, ModelUnsupported
 from segue.models.fsmn import FsmnScorer, load
 from segue.models.fsmn_graph import build
-from segue.speech.detector import Detector, ModelIdentity
+from segue.speech.detection import ModelIdentity
+from segue.speech.detector import Detector
 from segue.speech.features import LOG_FLOOR, Frontend, power_spectra
 from segue.speech.scorer import Probs, Samples
 from tests.models.networks import KALDI_8K, Network, Sizes, random_cmvn, random_weights, write_network
