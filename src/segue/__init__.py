@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from segue.service import load
     from segue.speech.detection import Detection, ModelIdentity
     from segue.speech.detector import Detector
-    from segue.speech.stream import DetectorStream
     from segue.speech.rules import MODES, Rules
     from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
     from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
+    from segue.speech.stream import DetectorStream
 
 __version__ = "0.1.0"
 
