@@ -56,8 +56,6 @@ def load(
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)
     scorer, rules = models.load(resolved.directory)
-    options = {name: value for name, value in {"mode": mode, **parameters}.items() if value is not None}
-    if options:
-        rules = rules.of(*rules.layers, ("options", options))
+    rules = rules.asking({"mode": mode, **parameters}, source="options")
     identity = ModelIdentity(resolved.model_id, resolved.revision, resolved.digest)
     return Detector(scorer, rules, model=identity, max_audio_s=settings.max_audio_s)

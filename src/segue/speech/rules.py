@@ -98,10 +98,10 @@ class Rules:
         kept = tuple((source, MappingProxyType(dict(layer))) for source, layer in layers)
         return cls(**found, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
 
-    def asking(self, asked: Mapping[str, object]) -> "Rules":
-        """These rules with what a request or stream asked for on top; None counts as left open."""
+    def asking(self, asked: Mapping[str, object], *, source: str = "request") -> "Rules":
+        """These rules with what a version, request or stream asks for on top; None counts as left open."""
         given = {name: value for name, value in asked.items() if value is not None}
-        return Rules.of(*(self.layers or (("model", {}),)), ("request", given)) if given else self
+        return Rules.of(*(self.layers or (("model", {}),)), (source, given)) if given else self
 
     def sources(self) -> dict[str, str]:
         """Parameter name -> the layer that set it; "default" where none did."""

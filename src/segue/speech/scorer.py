@@ -17,7 +17,8 @@ class ScoreStream(Protocol):
     """All state of one audio stream in one scorer. Used by one thread at a time.
 
     Chunk sizes never matter: the concatenated output of ``accept`` and ``finish`` depends on the concatenated input
-    alone, bit for bit or within float32 rounding of a batched matrix product.
+    alone, bit for bit or within float32 rounding of a batched matrix product. When a call raises, the stream has not
+    moved: the same samples may be given again.
     """
 
     def accept(self, samples: Samples) -> Probs:
@@ -52,5 +53,8 @@ class Scorer(Protocol):
         ...
 
     def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
-        """``[s.accept(c) for s, c in zip(streams, chunks)]`` in one inference. The streams are distinct and its own."""
+        """``[s.accept(c) for s, c in zip(streams, chunks)]`` in one inference; the streams are distinct and its own.
+
+        When it raises, no stream has moved.
+        """
         ...
