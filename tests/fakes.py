@@ -7,7 +7,7 @@ import numpy as np
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.rules import Rules
-from segue.speech.scorer import Probs, Samples, ScoreStream
+from segue.speech.scorer import Samples, ScoreStream, SilenceProbs
 
 MODEL = ModelIdentity("fake/loudness", "v1", "f" * 64)
 
@@ -28,7 +28,7 @@ class LoudnessScorer:
     def open(self) -> "LoudnessStream":
         return LoudnessStream(self)
 
-    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
+    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[SilenceProbs]:
         return [stream.accept(chunk) for stream, chunk in zip(streams, chunks, strict=True)]
 
 
@@ -40,7 +40,7 @@ class LoudnessStream:
         self._hop = scorer.sample_rate * scorer.frame_ms // 1000
         self._rest: Samples = np.empty(0, dtype=np.float32)
 
-    def accept(self, samples: Samples) -> Probs:
+    def accept(self, samples: Samples) -> SilenceProbs:
         self._scorer.on_accept(samples)
         samples = np.concatenate((self._rest, samples))
         whole = len(samples) // self._hop * self._hop
@@ -48,10 +48,10 @@ class LoudnessStream:
         loud = np.abs(samples[:whole]).reshape(-1, self._hop).max(axis=1, initial=0) > 0.05
         return np.where(loud, np.float32(0.02), np.float32(0.98))
 
-    def finish(self) -> Probs:
+    def finish(self) -> SilenceProbs:
         return np.empty(0, dtype=np.float32)
 
 
 def loudness_detector(on_accept: Callable[[Samples], None] = lambda _: None, **parameters: object) -> Detector:
     """A detector whose segments follow from loudness alone."""
-    return Detector(LoudnessScorer(on_accept), Rules.of(("model", {}), ("options", parameters)), model=MODEL)
+    return Detector(LoudnessScorer(on_accept), Rules.of({}, ("options", parameters)), model=MODEL)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from segue.speech.detection import Detection, ModelIdentity
     from segue.speech.detector import Detector
     from segue.speech.rules import MODES, Rules
-    from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
+    from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
     from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
     from segue.speech.stream import DetectorStream
 
@@ -41,13 +41,13 @@ __all__ = [
     "ModelError",
     "ModelIdentity",
     "OutputError",
-    "Probs",
     "Rules",
     "Samples",
     "ScoreStream",
     "Scorer",
     "Segment",
     "SegueError",
+    "SilenceProbs",
     "SpeechEnded",
     "SpeechStarted",
     "StoreError",
@@ -66,7 +66,7 @@ _HOMES = {
     "segue.speech.detection": ("Detection", "ModelIdentity"),
     "segue.speech.detector": ("Detector",),
     "segue.speech.rules": ("MODES", "Rules"),
-    "segue.speech.scorer": ("Probs", "Samples", "ScoreStream", "Scorer"),
+    "segue.speech.scorer": ("SilenceProbs", "Samples", "ScoreStream", "Scorer"),
     "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),
     "segue.speech.stream": ("DetectorStream",),
 }

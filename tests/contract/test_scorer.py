@@ -11,7 +11,7 @@ import soxr
 
 from segue import models
 from segue.speech.features import Frontend
-from segue.speech.scorer import Probs, Samples, Scorer, ScoreStream
+from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
 from tests.fakes import LoudnessScorer
 from tests.models.networks import write_network
 
@@ -60,7 +60,7 @@ def audio(scorer: Scorer, speech: Samples) -> Samples:
 
 
 @pytest.fixture(scope="module")
-def whole(scorer: Scorer, audio: Samples) -> Probs:
+def whole(scorer: Scorer, audio: Samples) -> SilenceProbs:
     """What the scorer says of all of it, in one call."""
     stream = scorer.open()
     return np.concatenate((stream.accept(audio), stream.finish()))
@@ -84,7 +84,7 @@ def random_sizes(seed: int) -> Iterator[int]:
         yield int(rng.integers(0, 4_000)) if rng.random() < 0.7 else int(rng.integers(0, 30))
 
 
-def heard(stream: ScoreStream, chunks: Iterator[Samples]) -> Probs:
+def heard(stream: ScoreStream, chunks: Iterator[Samples]) -> SilenceProbs:
     return np.concatenate((*[stream.accept(chunk) for chunk in chunks], stream.finish()))
 
 
@@ -99,7 +99,7 @@ def test_its_facts_are_whole_numbers(scorer: Scorer) -> None:
     assert scorer.sample_rate * scorer.frame_ms % 1000 == 0
 
 
-def test_it_gives_probabilities(whole: Probs) -> None:
+def test_it_gives_probabilities(whole: SilenceProbs) -> None:
     """float32, one dimension, from 0 to 1, and not the same for all of a conversation."""
     assert whole.dtype == np.float32
     assert whole.ndim == 1
@@ -120,7 +120,7 @@ def test_it_gives_probabilities(whole: Probs) -> None:
     ],
 )
 def test_chunk_sizes_never_matter(
-    scorer: Scorer, audio: Samples, whole: Probs, sizes: Callable[[int], Iterator[int]]
+    scorer: Scorer, audio: Samples, whole: SilenceProbs, sizes: Callable[[int], Iterator[int]]
 ) -> None:
     """Any cutting of the audio gives as many frames as the whole, with the same probabilities."""
     chunked = heard(scorer.open(), cut(audio, sizes(scorer.sample_rate)))
@@ -158,7 +158,7 @@ def test_replayed_context_is_as_good_as_having_heard_everything(scorer: Scorer, 
         assert (ready + moved.finish().tolist())[before - f :] == last
 
 
-def test_streams_do_not_touch_each_other(scorer: Scorer, audio: Samples, whole: Probs) -> None:
+def test_streams_do_not_touch_each_other(scorer: Scorer, audio: Samples, whole: SilenceProbs) -> None:
     """Two streams fed in turns with different audio give what each gives alone; so does one opened in between."""
     reverse = audio[::-1].copy()
     one, other, late, interleaved = scorer.open(), scorer.open(), scorer.open(), []
@@ -201,7 +201,7 @@ def test_nothing_gives_nothing(scorer: Scorer) -> None:
     assert stream.finish().shape == (0,)
 
 
-def test_frames_keep_pace_with_the_audio(scorer: Scorer, audio: Samples, whole: Probs) -> None:
+def test_frames_keep_pace_with_the_audio(scorer: Scorer, audio: Samples, whole: SilenceProbs) -> None:
     """Never a frame of time not heard yet, and never further behind than a fifth of a second; at the end 50 ms."""
     stream, frames = scorer.open(), 0
     for at in range(0, len(audio), 97):
@@ -223,7 +223,7 @@ def test_the_number_of_frames_follows_from_the_number_of_samples(scorer: Scorer,
     assert counts == [0] * first + list(range(1, len(counts) - first + 1))
 
 
-def test_chunks_stay_the_callers(scorer: Scorer, audio: Samples, whole: Probs) -> None:
+def test_chunks_stay_the_callers(scorer: Scorer, audio: Samples, whole: SilenceProbs) -> None:
     """A stream changes no chunk, and keeps its own copy: the caller may use the buffer again."""
     stream, scored, buffer = scorer.open(), [], np.empty(1_234, dtype=np.float32)
     for chunk in cut(audio, repeat(1_234)):
@@ -237,7 +237,7 @@ def test_chunks_stay_the_callers(scorer: Scorer, audio: Samples, whole: Probs) -
 def test_answers_stay_the_callers(scorer: Scorer, audio: Samples) -> None:
     """Writing into an answer changes nothing that the stream says later, and no answer changes afterwards."""
     expected = [piece.copy() for piece in map(scorer.open().accept, cut(audio, repeat(1_600)))]
-    stream, answers = scorer.open(), list[Probs]()
+    stream, answers = scorer.open(), list[SilenceProbs]()
     for chunk, piece in zip(cut(audio, repeat(1_600)), expected, strict=True):
         answers.append(stream.accept(chunk))
         np.testing.assert_array_equal(answers[-1], piece)

@@ -21,7 +21,7 @@ from segue.models.fsmn_graph import build
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.features import LOG_FLOOR, Frontend, power_spectra
-from segue.speech.scorer import Probs, Samples
+from segue.speech.scorer import Samples, SilenceProbs
 from tests.models.networks import KALDI_8K, Network, Sizes, random_cmvn, random_weights, write_network
 
 NOTHING = np.empty(0, dtype=np.float32)
@@ -37,7 +37,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
     return write_network(tmp_path_factory.mktemp("models") / "8k")
 
 
-def heard(scorer: FsmnScorer, samples: Samples) -> Probs:
+def heard(scorer: FsmnScorer, samples: Samples) -> SilenceProbs:
     stream = scorer.open()
     return np.concatenate((stream.accept(samples), stream.finish()))
 
@@ -169,7 +169,7 @@ def test_threads_share_a_scorer(scorer: FsmnScorer, long_speech: Samples) -> Non
     """16 threads with a stream each get, bit for bit, what each gets alone."""
     audio = [long_speech[i * 16_000 * 8 :][: 16_000 * 12] for i in range(16)]
 
-    def chunked(samples: Samples) -> Probs:
+    def chunked(samples: Samples) -> SilenceProbs:
         stream = scorer.open()
         pieces = [stream.accept(samples[at : at + 4_801]) for at in range(0, len(samples), 4_801)]
         return np.concatenate((*pieces, stream.finish()))

@@ -14,7 +14,7 @@ from tests.fakes import LoudnessScorer
 from segue.speech.rules import Rules
 
 def load(directory):
-    return LoudnessScorer(), Rules.of(("model", {"max_end_silence_time": int((directory / "silence").read_text())}))
+    return LoudnessScorer(), Rules.of({"max_end_silence_time": int((directory / "silence").read_text())})
 """
 
 

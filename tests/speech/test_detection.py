@@ -1,8 +1,9 @@
 """A detection is the sequence of its segments."""
 
+import numpy as np
 import pytest
 
-from segue.speech.detection import Detection
+from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 from tests.fakes import MODEL
@@ -12,7 +13,7 @@ SEGMENTS = (Segment(0, 500), Segment(700, 1000), Segment(1000, 1010))
 
 @pytest.fixture
 def detection() -> Detection:
-    return Detection(SEGMENTS, duration_ms=2000, rules=Rules.of(("model", {"mode": "dynamic"})), model=MODEL)
+    return Detection(SEGMENTS, duration_ms=2000, rules=Rules.of({"mode": "dynamic"}), model=MODEL)
 
 
 def test_it_is_a_sequence(detection: Detection) -> None:
@@ -33,3 +34,17 @@ def test_it_knows_its_mode_and_its_speech(detection: Detection) -> None:
 def test_an_answer_without_speech_is_empty_and_false() -> None:
     """No segments: length 0, so that ``if detection`` asks whether there was speech."""
     assert not Detection((), duration_ms=10, rules=Rules.of(), model=MODEL)
+
+
+def test_answers_with_probabilities_can_be_compared_and_hashed() -> None:
+    """Equality and hash are those of what was decided; arrays take no part."""
+    rules, p = Rules.of(), np.zeros(100, np.float32)
+    one, two = (Detection(SEGMENTS, 1000, rules, MODEL, probabilities=p + i) for i in range(2))
+    assert one == two
+    assert hash(one) == hash(two)
+
+
+def test_a_model_names_itself() -> None:
+    """ID@REVISION, and the ID alone where there is no revision."""
+    assert str(ModelIdentity("iic/vad", "v2", "0")) == "iic/vad@v2"
+    assert str(ModelIdentity("/a/directory", None, "0")) == "/a/directory"

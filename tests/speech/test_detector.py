@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,7 @@ def test_unknown_parameters_are_refused_before_any_audio_is_read(detector: Detec
 
 def test_the_limit_of_length_is_the_detector_s() -> None:
     """A recording over max_audio_s is refused."""
-    detector = loudness_detector()
-    detector.max_audio_s = 1.0
+    detector = replace(loudness_detector(), max_audio_s=1.0)
     with pytest.raises(AudioTooLong):
         detector.detect(np.zeros(RATE * 2), sample_rate=RATE)
 

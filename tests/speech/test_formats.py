@@ -17,7 +17,7 @@ ODD = os.fsdecode(b"caf\xe9.wav")
 
 def detection(*segments: tuple[int, int], channel: int | None = None, p: list[float] | None = None) -> Detection:
     probabilities = None if p is None else np.array(p, dtype=np.float32)
-    return Detection(tuple(Segment(*s) for s in segments), 10_000, Rules(), MODEL, channel, probabilities)
+    return Detection(tuple(Segment(*s) for s in segments), 10_000, Rules.of(), MODEL, channel, probabilities)
 
 
 def test_the_object_has_exactly_the_promised_keys_in_order() -> None:

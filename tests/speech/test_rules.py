@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from segue.errors import InvalidParameter
 from segue.speech.rules import FUNASR_SCHEDULE, PARAMETERS, Rules
 
-MODEL = ("model", {"max_end_silence_time": 500, "speech_noise_thres": 0.7})
+MODEL = {"max_end_silence_time": 500, "speech_noise_thres": 0.7}
 
 
 def test_defaults_are_funasr_s() -> None:
@@ -37,7 +37,7 @@ def test_a_request_s_mode_wins_over_the_version_s() -> None:
 def test_what_was_asked_for_stays_over_other_rules() -> None:
     """A request laid over another version's rules keeps its own values and takes the rest from that version."""
     asked = {"max_end_silence_time": 1200}
-    other = Rules.of(("model", {"speech_noise_thres": 0.2}), ("options", {"mode": "dynamic"}))
+    other = Rules.of({"speech_noise_thres": 0.2}, ("options", {"mode": "dynamic"}))
     assert other.asking(asked).max_end_silence_time == 1200
     assert other.asking(asked).mode == "dynamic"
     assert Rules.of(MODEL).asking(asked).speech_noise_thres == 0.7
@@ -62,7 +62,7 @@ def test_sources_name_the_layer() -> None:
 def test_text_is_accepted_as_from_a_command_line() -> None:
     """Numbers, true and false, and schedules may come as text."""
     rules = Rules.of(
-        ("model", {}),
+        {},
         ("request", {"do_extend": "false", "speech_noise_thres": "0.25", "silence_schedule": "10000:2000,inf:100"}),
     )
     assert (rules.do_extend, rules.speech_noise_thres) == (0, 0.25)
@@ -88,13 +88,16 @@ def test_text_is_accepted_as_from_a_command_line() -> None:
         ("mode", "fast"),
         ("snr_mode", 0),
         ("frame_ms", 20),
+        ("max_end_silence_time", 10**400),
+        ("silence_schedule", [(float("inf"), float("inf"))]),
+        ("silence_schedule", "inf:100.9"),
         ("threshold", 0.5),
     ],
 )
 def test_bad_parameters_are_refused_by_name(name: str, value: object) -> None:
     """What cannot be meant is refused with the parameter's name and its source."""
     with pytest.raises(InvalidParameter, match=name) as caught:
-        Rules.of(("model", {}), ("request", {name: value}))
+        Rules.of({}, ("request", {name: value}))
     assert "\n" not in str(caught.value)
 
 
@@ -103,20 +106,20 @@ def test_every_parameter_can_be_set() -> None:
     assert set(PARAMETERS) <= set(Rules.of().parameters())
     for name in PARAMETERS:
         value = Rules.of().parameters()[name]
-        assert Rules.of(("model", {}), ("request", {name: value})).parameters()[name] == value
+        assert Rules.of({}, ("request", {name: value})).parameters()[name] == value
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1), st.floats(0.1, 3), st.floats(-0.5, 0.9))
 def test_speech_is_funasr_s_inequality(p: list[float], ratio: float, threshold: float) -> None:
     """A frame is speech exactly when 1 - p0 >= p0 ** ratio + threshold, in double precision."""
-    rules = Rules.of(("model", {"speech_2_noise_ratio": ratio, "speech_noise_thres": threshold}))
+    rules = Rules.of({"speech_2_noise_ratio": ratio, "speech_noise_thres": threshold})
     decided = rules.is_speech(np.array(p, dtype=np.float32)).tolist()
     assert decided == [1.0 - x >= np.float64(x) ** ratio + threshold for x in p]
 
 
 def test_schedule_lookup() -> None:
     """The allowed silence is that of the first limit not passed, less the window's own 150 ms, never negative."""
-    rules = Rules.of(("model", {"mode": "dynamic"}))
+    rules = Rules.of({"mode": "dynamic"})
     assert rules.silence_schedule == FUNASR_SCHEDULE
     assert [rules.end_silence_ms(ms) for ms in (0, 10_000, 10_001, 60_000, 60_001)] == [1850, 1850, 850, 50, 0]
     assert Rules.of().end_silence_ms(10**9) == 650

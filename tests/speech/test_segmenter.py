@@ -34,7 +34,7 @@ def ended(events: Sequence[Event]) -> list[tuple[int, int]]:
 
 
 def rules_of(**parameters: object) -> Rules:
-    return Rules.of(("model", {}), ("request", parameters))
+    return Rules.of({}, ("request", parameters))
 
 
 runs = st.lists(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from segue.errors import InferenceFailed, InvalidParameter, InvalidSamples, StreamFinished
 from segue.speech.detector import Detector
 from segue.speech.rules import Rules
-from segue.speech.scorer import Samples
+from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.segmenter import Event, SpeechStarted
 from segue.speech.stream import DetectorStream
 from tests.fakes import LoudnessScorer, loudness_detector
@@ -193,7 +193,7 @@ def test_an_open_utterance_survives_and_asked_for_values_stay(
     while not stream.is_open:
         stream.accept(speech[at : at + 1600])
         at += 1600
-    stream.adopt(twin.scorer, Rules.of(("model", {"speech_noise_thres": 0.1, "max_end_silence_time": 200})))
+    stream.adopt(twin.scorer, Rules.of({"speech_noise_thres": 0.1, "max_end_silence_time": 200}))
     assert stream.is_open
     assert (stream.rules.max_end_silence_time, stream.rules.speech_noise_thres) == (2000, 0.1)
 
@@ -233,3 +233,74 @@ def test_a_chunk_that_failed_is_scored_by_the_version_that_takes_over() -> None:
             stream.adopt(healthy.scorer, healthy.rules)
     assert events + stream.finish() == expected
     assert expected
+
+
+def test_finish_can_be_asked_for_again_after_a_failure(detector: Detector, speech: Samples) -> None:
+    """A finish that failed is no silence: asked again, or after another version took over, it gives the events."""
+    half = speech[: 3 * RATE]
+    expected = run(detector.stream(sample_rate=8_000), iter([half]))
+    assert expected
+    for adopts in (False, True):
+        scorer = _FailsOnce(detector.scorer)
+        stream = DetectorStream(scorer, detector.rules, sample_rate=8_000)
+        events = stream.accept(half)
+        scorer.fail = True
+        with pytest.raises(InferenceFailed):
+            stream.finish()
+        with pytest.raises(StreamFinished):
+            stream.accept(half)
+        if adopts:
+            stream.adopt(detector.scorer, detector.rules)
+        assert events + stream.finish() == expected
+        assert stream.finish() == []
+
+
+class _FailsOnce:
+    """A real scorer whose next call fails when ``fail`` is set."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self.sample_rate, self.frame_ms, self.context_ms = scorer.sample_rate, scorer.frame_ms, scorer.context_ms
+        self.fail = False
+
+    def open(self) -> Any:
+        stream = self._scorer.open()
+        accept = stream.accept
+
+        def failing(samples: Samples) -> SilenceProbs:
+            if self.fail:
+                self.fail = False
+                raise InferenceFailed("made to fail")
+            return accept(samples)
+
+        stream.accept = failing  # type: ignore[method-assign]  # the rest stays real
+        return stream
+
+    def accept_many(self, streams: Sequence[Any], chunks: Sequence[Samples]) -> list[SilenceProbs]:
+        return [stream.accept(chunk) for stream, chunk in zip(streams, chunks, strict=True)]
+
+
+def test_empty_chunks_say_nothing(detector: Detector, speech: Samples) -> None:
+    """Empty chunks, first or in the middle of a stereo stream, are taken and change nothing."""
+    stereo = np.stack([speech, speech], axis=1)
+    stream = detector.stream()
+    assert stream.accept([]) == []
+    events = stream.accept(stereo[: 5 * RATE])
+    assert stream.accept(np.empty(0, np.int16)) == []
+    assert stream.accept(np.empty((0, 2))) == []
+    assert events + stream.accept(stereo[5 * RATE :]) + stream.finish() == run(detector.stream(), iter([speech]))
+
+
+def test_rules_of_another_frame_are_refused(detector: Detector) -> None:
+    """Rules made for frames of another length would give wrong times; neither opening nor adopting takes them."""
+    rules = Rules.of(frame_ms=20)
+    with pytest.raises(InvalidParameter, match="20 ms"):
+        DetectorStream(detector.scorer, rules)
+    with pytest.raises(InvalidParameter, match="20 ms"):
+        detector.stream().adopt(detector.scorer, rules)
+
+
+def test_a_rate_of_zero_is_not_the_model_s_rate(detector: Detector) -> None:
+    """sample_rate=0 is refused like any other rate that is not accepted."""
+    with pytest.raises(InvalidSamples):
+        detector.stream(sample_rate=0)

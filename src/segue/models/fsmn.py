@@ -16,15 +16,15 @@ from segue.errors import InferenceFailed, InvalidParameter, ModelIncomplete, Mod
 from segue.models.fsmn_graph import Cmvn, build
 from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
 from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
-from segue.speech.rules import IGNORED_PARAMETERS, PARAMETERS, Rules
+from segue.speech.rules import PARAMETERS, Rules
 from segue.speech.samples import MAX_RATE_HZ, MIN_RATE_HZ
-from segue.speech.scorer import Probs, Samples, ScoreStream
+from segue.speech.scorer import Samples, ScoreStream, SilenceProbs
 
 _BLOCK_FRAMES = 500
 """Frames scored in one run of the graph: activations stay in the cache (measured best at 500 to 1,000)."""
 
 
-_NOTHING: Probs = np.empty(0, dtype=np.float32)
+_NOTHING: SilenceProbs = np.empty(0, dtype=np.float32)
 
 
 class FsmnScorer:
@@ -58,7 +58,7 @@ class FsmnScorer:
         """A new stream at time 0."""
         return FsmnStream(self)
 
-    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
+    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[SilenceProbs]:
         """``[s.accept(c) …]`` for distinct streams of this scorer, in as few runs of the graph as lengths allow.
 
         When it fails no stream has moved: each may be tried again by itself.
@@ -68,7 +68,7 @@ class FsmnScorer:
             raise ValueError("accept_many takes distinct streams of this scorer and one chunk for each")
         return self.advance(own, chunks) if own else []
 
-    def advance(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[Probs]:
+    def advance(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[SilenceProbs]:
         """What ``accept_many`` does, block by block of what is longer; all streams move, or none."""
         before = [(stream.spectra.memory, stream.state) for stream in streams]
         step = _BLOCK_FRAMES * self.frontend.hop_samples
@@ -84,9 +84,9 @@ class FsmnScorer:
             raise
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
-    def score(self, streams: "Sequence[FsmnStream]", rows: Sequence[Spectra]) -> list[Probs]:
+    def score(self, streams: "Sequence[FsmnStream]", rows: Sequence[Spectra]) -> list[SilenceProbs]:
         """Run the graph over each stream's rows and move its state; streams with as many rows share a run."""
-        answers: list[Probs] = [_NOTHING] * len(streams)
+        answers: list[SilenceProbs] = [_NOTHING] * len(streams)
         alike: dict[int, list[int]] = defaultdict(list)
         for i, row in enumerate(rows):
             if len(row) > 2 * self.frontend.lookahead_frames:
@@ -107,12 +107,12 @@ class FsmnScorer:
         """The memories of a stream that has heard nothing: zeros, float32 (layers, history, channels)."""
         return np.zeros(self._state_shape, dtype=np.float32)
 
-    def _advance_block(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[Probs]:
+    def _advance_block(self, streams: "Sequence[FsmnStream]", chunks: Sequence[Samples]) -> list[SilenceProbs]:
         runs = [stream.spectra.take(chunk) for stream, chunk in zip(streams, chunks, strict=True)]
         spectra = power_spectra(self.frontend, runs)
         return self.score(streams, [stream.spectra.rows(new) for stream, new in zip(streams, spectra, strict=True)])
 
-    def _run(self, power: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[Probs, NDArray[np.float32]]:
+    def _run(self, power: NDArray[np.float32], state: NDArray[np.float32]) -> tuple[SilenceProbs, NDArray[np.float32]]:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
         except Exception as error:  # ONNX Runtime's exceptions share no public base
@@ -130,14 +130,14 @@ class FsmnStream:
         self.spectra = SpectrumStream(scorer.frontend)
         self.state = scorer.new_state()
 
-    def accept(self, samples: Samples) -> Probs:
+    def accept(self, samples: Samples) -> SilenceProbs:
         """Feed float32 (n,) at the model's rate; return p0 of the frames that they completed.
 
         When it fails the stream has not moved.
         """
         return self.scorer.advance([self], [samples])[0]
 
-    def finish(self) -> Probs:
+    def finish(self) -> SilenceProbs:
         """No audio follows: return p0 of the frames that waited for their right-hand neighbours."""
         nothing = np.empty((0, self.scorer.frontend.bins), dtype=np.float32)
         return self.scorer.score([self], [self.spectra.rows(nothing, last=True)])[0]
@@ -274,12 +274,12 @@ def _rules(decisions: Mapping[str, Any], frontend: Frontend, directory: Path) ->
                 f"{directory}: {gate}={value!r:.80} asks for a loudness gate, which is not implemented; "
                 "set it to -100, its value in FunASR's own models"
             )
-    known = set(PARAMETERS) - IGNORED_PARAMETERS
+    known = set(PARAMETERS)
     window_hops = -(-(frontend.frame_length_ms - frontend.frame_shift_ms) // frontend.frame_shift_ms)
     facts = {"frame_ms": frontend.frame_shift_ms, "schedule_lag_frames": window_hops + frontend.lookahead_frames}
     own = {name: value for name, value in decisions.items() if name in known}
     try:
-        return Rules.of(("model", {**own, **facts}))
+        return Rules.of(own, **facts)
     except InvalidParameter as error:
         raise ModelInvalid(f"{directory}: config.yaml: {error}") from error
 

@@ -42,6 +42,8 @@ class Decoded(Iterator[Block]):
         self.channels = 1 if channels == "mix" else track.channels
         self.target_rate = target_rate
         self.source_samples = 0
+        self.promised_ms = None if track.promised_s is None else round(track.promised_s * 1000)
+        """What the container says of its length, if it does."""
         self._name = name
         self._max_audio_s = max_audio_s
         self._closing = closing

@@ -1,7 +1,7 @@
 """The answer for one recording, and what made it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import overload
 
 import numpy as np
@@ -19,6 +19,9 @@ class ModelIdentity:
     revision: str | None
     digest: str
 
+    def __str__(self) -> str:
+        return f"{self.id}@{self.revision}" if self.revision else self.id
+
 
 @dataclass(frozen=True, slots=True)
 class Detection(Sequence[Segment]):
@@ -30,7 +33,7 @@ class Detection(Sequence[Segment]):
     model: ModelIdentity
     channel: int | None = None
     """0, 1, … where channels were split; None for the mix."""
-    probabilities: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
     """Speech probability (1 - p0) a frame, float32 (frames,), where asked for."""
 
     @property

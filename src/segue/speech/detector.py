@@ -1,6 +1,7 @@
 """A model with its rules, ready for recordings and live streams. ``detect(x)`` is a stream fed once."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +13,24 @@ from segue.speech.scorer import Samples, Scorer
 from segue.speech.segmenter import Event, Segment, SpeechEnded
 from segue.speech.stream import DetectorStream
 
-Progress = Callable[[int], None]
-"""Called with the milliseconds of audio detected so far."""
+Progress = Callable[[int, int | None], None]
+"""Called with the milliseconds of audio detected so far, and those that the recording promises, if it says."""
 
 
+@dataclass(frozen=True, repr=False)
 class Detector:
     """A model with its rules, ready to detect. Immutable and thread-safe: one serves any number of threads and streams.
 
     ``max_audio_s``: longer recordings are refused with AudioTooLong, however small their file is.
     """
 
-    def __init__(self, scorer: Scorer, rules: Rules, *, model: ModelIdentity, max_audio_s: float = MAX_AUDIO_S) -> None:
-        self.scorer = scorer
-        self.rules = rules
-        self.model = model
-        self.max_audio_s = max_audio_s
+    scorer: Scorer
+    rules: Rules
+    model: ModelIdentity
+    max_audio_s: float = MAX_AUDIO_S
 
     def __repr__(self) -> str:
-        revision = f"@{self.model.revision}" if self.model.revision else ""
-        return f"Detector({self.model.id}{revision}, {self.scorer.sample_rate} Hz, mode={self.rules.mode})"
+        return f"Detector({self.model}, {self.scorer.sample_rate} Hz, mode={self.rules.mode})"
 
     def detect(
         self,
@@ -75,7 +75,7 @@ class Detector:
 
     def stream(
         self, *, sample_rate: int | None = None, mode: str | None = None, **parameters: object
-    ) -> "DetectorStream":
+    ) -> DetectorStream:
         """A live stream. ``sample_rate``: Hz of its chunks; the model's own where left out."""
         asked = {"mode": mode, **parameters}
         return DetectorStream(self.scorer, self.rules, sample_rate=sample_rate, asked=asked)
@@ -101,7 +101,7 @@ class Detector:
                 for take, samples in zip(takes, block, strict=True):
                     take.accept(samples)
                 if progress:
-                    progress(decoded.duration_ms)
+                    progress(decoded.duration_ms, decoded.promised_ms)
         split = channels == "split"
         return [take.finish(self, decoded, channel if split else None) for channel, take in enumerate(takes)]
 

@@ -5,7 +5,7 @@ default, the model's ``config.yaml``, the mode's defaults, the version's options
 its layers, so that what a stream asked for can be laid over another version's rules (``asking``).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.errors import InvalidParameter
-from segue.speech.scorer import Probs
+from segue.speech.scorer import SilenceProbs
 
 Mode: TypeAlias = Literal["classic", "dynamic"]
 MODES: tuple[str, ...] = get_args(Mode)
@@ -47,15 +47,15 @@ IGNORED_PARAMETERS = frozenset({
     "noise_frame_num_used_for_snr",
 })  # fmt: skip
 
-_Layer: TypeAlias = tuple[str, Mapping[str, object]]
+Layer: TypeAlias = tuple[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Every decision parameter of one mode. Immutable and hashable by identity of its values; share freely.
+    """Every decision parameter of one mode. Immutable, equal and hashed by value; share freely between threads.
 
     Times are whole milliseconds. A frame is speech when ``1 - p0 >= p0 ** speech_2_noise_ratio + speech_noise_thres``.
-    Make one with ``Rules.of`` (or ``asking``), which validates and records where each value came from.
+    Made by ``Rules.of`` and ``asking``, which validate and record where each value came from.
     """
 
     mode: Mode = "classic"
@@ -77,37 +77,50 @@ class Rules:
     frame_ms: int = 10
     schedule_lag_frames: int = 4
     """Frames that the front end still holds back when a block of ``chunk_size`` ends (window and look-ahead)."""
-    layers: tuple[_Layer, ...] = field(default=(), compare=False, repr=False)
+    layers: tuple[Layer, ...] = field(kw_only=True, compare=False, repr=False)
+    """What the values were resolved from, the model's own first."""
 
     @classmethod
-    def of(cls, *layers: _Layer) -> "Rules":
-        """Resolve layers of ``(source, {parameter: value})``, lowest precedence first.
+    def of(
+        cls,
+        model: Mapping[str, object] = MappingProxyType({}),
+        *layers: Layer,
+        frame_ms: int = 10,
+        schedule_lag_frames: int = 4,
+    ) -> "Rules":
+        """Resolve a model's own parameters and layers of ``(source, {parameter: value})``, lowest precedence first.
 
-        A value may be text (as from a command line). ``mode`` may stand in any layer; its defaults take effect just
-        above the first layer, which is the model's own. Raises InvalidParameter naming the parameter and its source.
+        A value may be text (as from a command line). ``mode`` may stand anywhere; its defaults come just above the
+        model's own. ``frame_ms`` and ``schedule_lag_frames`` are facts of the scorer. Raises InvalidParameter naming
+        the parameter and its source.
         """
-        mode = "classic"
-        for source, values in layers:
-            mode = _mode(values.get("mode", mode), source)
-        own, others = layers[:1], layers[1:]
-        found: dict[str, object] = {"mode": mode}
-        for source, layer in (*own, ("mode", _MODE_DEFAULTS[mode]), *others):
-            for name, value in layer.items():
-                if name != "mode":
-                    found[name] = _validated(name, value, source)
-        kept = tuple((source, MappingProxyType(dict(layer))) for source, layer in layers)
-        return cls(**found, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
+        kept = tuple((source, MappingProxyType(dict(layer))) for source, layer in (("model", model), *layers))
+        mode: Mode = "classic"
+        for source, layer in kept:
+            mode = _mode(layer.get("mode", mode), source)
+        values: dict[str, object] = {"mode": mode, "frame_ms": frame_ms, "schedule_lag_frames": schedule_lag_frames}
+        for source, given in _stacked(kept, mode):
+            values |= {name: _validated(name, value, source) for name, value in given.items() if name != "mode"}
+        return cls(**values, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
 
     def asking(self, asked: Mapping[str, object], *, source: str = "request") -> "Rules":
         """These rules with what a version, request or stream asks for on top; None counts as left open."""
         given = {name: value for name, value in asked.items() if value is not None}
-        return Rules.of(*(self.layers or (("model", {}),)), (source, given)) if given else self
+        if not given:
+            return self
+        (_, model), *layers = self.layers
+        return Rules.of(
+            model,
+            *layers,
+            (source, given),
+            frame_ms=self.frame_ms,
+            schedule_lag_frames=self.schedule_lag_frames,
+        )
 
     def sources(self) -> dict[str, str]:
         """Parameter name -> the layer that set it; "default" where none did."""
-        found = {spec.name: "default" for spec in fields(self) if spec.name != "layers"}
-        own, others = self.layers[:1], self.layers[1:]
-        for source, layer in (*own, ("mode", _MODE_DEFAULTS[self.mode]), *others):
+        found = dict.fromkeys(self.parameters(), "default")
+        for source, layer in _stacked(self.layers, self.mode):
             found.update(dict.fromkeys(layer, source))
         return found
 
@@ -115,7 +128,7 @@ class Rules:
         """Parameter name -> effective value, of those that decide; what makes two results comparable."""
         return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "layers"}
 
-    def is_speech(self, p_silence: Probs) -> NDArray[np.bool_]:
+    def is_speech(self, p_silence: SilenceProbs) -> NDArray[np.bool_]:
         """Decide each frame alone. ``p_silence`` float32 (frames,); answers bool (frames,)."""
         p = p_silence.astype(np.float64)  # FunASR compares Python floats
         noise = p if self.speech_2_noise_ratio == 1.0 else p**self.speech_2_noise_ratio
@@ -147,7 +160,9 @@ class Rules:
 
     def _checked(self) -> "Rules":
         if self.window_frames < 1:
-            raise InvalidParameter(f"window_size_ms={self.window_size_ms}: at least one frame ({self.frame_ms} ms)")
+            raise InvalidParameter(
+                f"window_size_ms={self.window_size_ms} is shorter than a frame; give {self.frame_ms} or more"
+            )
         for name in ("sil_to_speech_time_thres", "speech_to_sil_time_thres"):
             if getattr(self, name) > self.window_size_ms:
                 raise InvalidParameter(
@@ -168,17 +183,19 @@ _INT_RANGES: Mapping[str, tuple[int, int]] = {
     "lookahead_time_end_point": (0, 10_000),
     "max_single_segment_time": (100, 86_400_000),
     "chunk_size": (10, 3_600_000),
-    "frame_ms": (1, 1_000),
-    "schedule_lag_frames": (0, 1_000),
 }
 _FLOAT_RANGES: Mapping[str, tuple[float, float]] = {
     "speech_2_noise_ratio": (0.01, 100.0),
     "speech_noise_thres": (-1.0, 1.0),
 }
-_INTERNAL = frozenset({"frame_ms", "schedule_lag_frames"})  # facts of the model, not choices of a user
 
-PARAMETERS: tuple[str, ...] = (*(n for n in _INT_RANGES if n not in _INTERNAL), *_FLOAT_RANGES, "silence_schedule")
+PARAMETERS: tuple[str, ...] = (*_INT_RANGES, *_FLOAT_RANGES, "silence_schedule")
 """Names that ``--set`` and requests accept (besides ``mode``)."""
+
+
+def _stacked(layers: Sequence[Layer], mode: Mode) -> tuple[Layer, ...]:
+    """All that sets a value, lowest precedence first: the model's own, the mode's defaults, the rest."""
+    return (layers[0], ("mode", _MODE_DEFAULTS[mode]), *layers[1:])
 
 
 def _mode(value: object, source: str) -> Mode:
@@ -188,8 +205,8 @@ def _mode(value: object, source: str) -> Mode:
 
 
 def _validated(name: str, value: object, source: str) -> object:
-    if source != "model" and name in _INTERNAL | IGNORED_PARAMETERS:
-        raise InvalidParameter(f"{name} ({source}) decides nothing; the parameters are {', '.join(PARAMETERS)}")
+    if name in IGNORED_PARAMETERS:
+        raise InvalidParameter(f"{name} ({source}) decides nothing in FunASR; leave it out")
     if name in _INT_RANGES:
         return _number(name, value, source, int, _INT_RANGES[name])
     if name in _FLOAT_RANGES:
@@ -206,7 +223,7 @@ def _number(
         value = value.lower() == "true"
     try:
         number = float(value)  # type: ignore[arg-type]  # what is no number lands in the except
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     whole = kind is float or number == int(number if np.isfinite(number) else 0)
     if not (bounds[0] <= number <= bounds[1]) or not whole:
@@ -215,18 +232,24 @@ def _number(
     return kind(number)
 
 
+def _end_silence(value: object, source: str) -> int:
+    return int(_number("silence_schedule's silence", value, source, int, _INT_RANGES["max_end_silence_time"]))
+
+
 def _schedule(value: object, source: str) -> Schedule:
     """Accepts pairs, or text such as ``10000:2000,20000:1000,inf:100``."""
     try:
         pairs = [part.split(":") for part in value.split(",") if part] if isinstance(value, str) else list(value)  # type: ignore[call-overload]  # what is not iterable lands in the except
-        schedule = tuple((float(limit), int(silence)) for limit, silence in pairs)
-    except (TypeError, ValueError) as error:
+        schedule = tuple((float(limit), _end_silence(silence, source)) for limit, silence in pairs)
+    except InvalidParameter:
+        raise
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidParameter(
             f"silence_schedule={value!r} ({source}): pairs up-to-ms:end-silence-ms, such as 10000:2000,inf:800"
         ) from error
     limits = [limit for limit, _ in schedule]
-    if limits != sorted(set(limits)) or any(silence < 0 for _, silence in schedule):
-        raise InvalidParameter(f"silence_schedule={value!r} ({source}): limits must rise and silences not be negative")
+    if limits != sorted(set(limits)):
+        raise InvalidParameter(f"silence_schedule={value!r} ({source}): the limits must rise")
     if schedule and limits[-1] != float("inf"):
         raise InvalidParameter(f"silence_schedule={value!r} ({source}): the last limit must be inf")
     return schedule

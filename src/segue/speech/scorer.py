@@ -1,4 +1,8 @@
-"""The protocols of the thing that is replaced: samples in, speech probabilities out."""
+"""The protocols of the thing that is replaced: samples in, probabilities of silence out.
+
+Of silence, because that is what FSMN-VAD's rules compare: in float32 ``1 - p`` of a p near 1 would not be exact. A
+model that gives probabilities of speech answers ``1 - p`` here.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
@@ -9,7 +13,7 @@ from numpy.typing import NDArray
 Samples: TypeAlias = NDArray[np.float32]
 """float32, shape (n,), full scale at -1 to 1, at the scorer's ``sample_rate``."""
 
-Probs: TypeAlias = NDArray[np.float32]
+SilenceProbs: TypeAlias = NDArray[np.float32]
 """float32, shape (frames,): the probability of *silence* (p0) of each frame that became decidable, in time order."""
 
 
@@ -21,11 +25,11 @@ class ScoreStream(Protocol):
     moved: the same samples may be given again.
     """
 
-    def accept(self, samples: Samples) -> Probs:
+    def accept(self, samples: Samples) -> SilenceProbs:
         """Feed any number of samples (0 too); return the frames that they completed."""
         ...
 
-    def finish(self) -> Probs:
+    def finish(self) -> SilenceProbs:
         """Say that no audio follows; return the frames that waited for look-ahead. Call once."""
         ...
 
@@ -52,7 +56,7 @@ class Scorer(Protocol):
         """A new stream at time 0."""
         ...
 
-    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[Probs]:
+    def accept_many(self, streams: Sequence[ScoreStream], chunks: Sequence[Samples]) -> list[SilenceProbs]:
         """``[s.accept(c) for s, c in zip(streams, chunks)]`` in one inference; the streams are distinct and its own.
 
         When it raises, no stream has moved.

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from segue.speech.rules import Rules
-from segue.speech.scorer import Probs
+from segue.speech.scorer import SilenceProbs
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +75,7 @@ class Segmenter:
         """Whether an utterance is open."""
         return self._start is not None
 
-    def accept(self, p_silence: Probs, rules: Rules) -> list[Event]:
+    def accept(self, p_silence: SilenceProbs, rules: Rules) -> list[Event]:
         """Decide the next frames. ``p_silence``: float32 (frames,), in time order."""
         if rules is not self._rules:
             self._change_rules(rules)

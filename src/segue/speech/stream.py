@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from segue.errors import InvalidParameter, StreamFinished
 from segue.speech.resample import Resampler
 from segue.speech.rules import Rules
 from segue.speech.samples import Block, as_samples, mix
-from segue.speech.scorer import Probs, Samples, Scorer
+from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.scores import Scores
 from segue.speech.segmenter import Event, Segmenter
+
+_NOTHING = np.empty(0, dtype=np.float32)
 
 
 class DetectorStream:
@@ -31,16 +34,18 @@ class DetectorStream:
         keep: bool = False,
     ) -> None:
         self._asked = asked
-        self._rate = sample_rate or scorer.sample_rate
-        self._resampler = Resampler(self._rate, scorer.sample_rate)
+        _check_frames(scorer, rules)
+        rate = scorer.sample_rate if sample_rate is None else sample_rate
+        self._resampler = Resampler(rate, scorer.sample_rate)
         self._channels: int | None = None
         self._accepted_samples = 0  # at the stream's own rate, for messages
         self._segmenter = Segmenter()
         self._scores = Scores(scorer)
+        self._ending: list[Event] | None = None  # what finish has come to so far, once it was asked for
         self._finished = False
         self.rules = rules.asking(self._asked)
         """The effective rules."""
-        self.kept: list[Probs] | None = [] if keep else None
+        self.kept: list[SilenceProbs] | None = [] if keep else None
         """p(silence) of every frame decided, if asked to ``keep`` it; else None."""
 
     @property
@@ -57,22 +62,32 @@ class DetectorStream:
         """Feed a chunk of any length at the stream's rate: int16, int32 or float; (n,), (n, c) or (c, n), mixed.
 
         Returns the events that it completed, in order. Raises InvalidSamples (the chunk is not taken; the stream goes
-        on), StreamFinished, InferenceFailed.
+        on), InferenceFailed (it is kept, and scored with the next or after ``adopt``), StreamFinished.
         """
-        if self._finished:
+        if self._ending is not None:
             raise StreamFinished("the stream is finished; open another for more audio")
+        if np.size(samples) == 0:  # some microphones give such chunks; they say nothing about channels
+            return []
         block = as_samples(samples, channels=self._channels, at_sample=self._accepted_samples)
         self._channels = len(block)
         self._accepted_samples += block.shape[1]
         return self._decide(self._scores.accept(self._resampled(mix(block))))
 
     def finish(self) -> list[Event]:
-        """Say that no audio follows. The open utterance ends with the last frame. A second call answers nothing."""
+        """Say that no audio follows. The open utterance ends with the last frame.
+
+        Raises InferenceFailed; then it may be called again, after ``adopt`` or as it is. Once it has answered, it
+        answers nothing more.
+        """
         if self._finished:
             return []
+        rest = _NOTHING
+        if self._ending is None:
+            rest, self._ending = self._resampler.finish()[0], []
+        self._ending += self._decide(self._scores.accept(rest))
+        self._ending += self._decide(self._scores.finish())
         self._finished = True
-        events = self._decide(self._scores.accept(self._resampler.finish()[0]))
-        return events + self._decide(self._scores.finish()) + self._segmenter.finish()
+        return self._ending + self._segmenter.finish()
 
     def adopt(self, scorer: Scorer, rules: Rules) -> int:
         """Go over to another version, between two frames: nothing is lost, repeated or decided twice.
@@ -90,6 +105,7 @@ class DetectorStream:
                 f"a stream at {old.sample_rate} Hz in frames of {old.frame_ms} ms cannot adopt a model at "
                 f"{scorer.sample_rate} Hz in frames of {scorer.frame_ms} ms; open a new stream for it"
             )
+        _check_frames(scorer, rules)
         rules = rules.asking(self._asked)
         self._scores = self._scores.moved_to(scorer)
         self.rules = rules
@@ -99,7 +115,15 @@ class DetectorStream:
         samples: Samples = self._resampler.accept(block)[0]
         return samples
 
-    def _decide(self, p_silence: Probs) -> list[Event]:
+    def _decide(self, p_silence: SilenceProbs) -> list[Event]:
         if self.kept is not None:
             self.kept.append(p_silence)
         return self._segmenter.accept(p_silence, self.rules)
+
+
+def _check_frames(scorer: Scorer, rules: Rules) -> None:
+    if scorer.frame_ms != rules.frame_ms:
+        raise InvalidParameter(
+            f"the scorer has frames of {scorer.frame_ms} ms and the rules of {rules.frame_ms} ms; "
+            "make the rules with Rules.of(..., frame_ms=scorer.frame_ms)"
+        )

@@ -17,7 +17,7 @@ from tests.fakes import MODEL
 
 
 def rendered(*segments: tuple[int, int], file: str = "a.wav", channel: int | None = None, styled: bool = False) -> str:
-    found = Detection(tuple(Segment(*pair) for pair in segments), 10_000, Rules(), MODEL, channel)
+    found = Detection(tuple(Segment(*pair) for pair in segments), 10_000, Rules.of(), MODEL, channel)
     return table_format(width=None, styled=styled).render(file, [found])[0]
 
 
