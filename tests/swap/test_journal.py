@@ -72,6 +72,16 @@ def test_history_is_newest_first_in_pages(tmp_path: Path) -> None:
     assert [entry.seq for entry in journal.history(3, before=page[-1].seq)] == [4, 3, 2]
 
 
+def test_a_route_is_found_however_far_back(tmp_path: Path) -> None:
+    """Hundreds of rows of no route after it do not hide it."""
+    journal = journal_at(tmp_path)
+    journal.append(Entry(Kind.DONE, route=A))
+    for _ in range(350):
+        journal.defer(Entry(Kind.STATE))
+    journal.flush()
+    assert [entry.route for entry in journal.last_routes()] == [A]
+
+
 def test_the_wall_clock_does_not_reorder(tmp_path: Path) -> None:
     """A clock that jumps back is shown as it was; the order is that of writing."""
     times = iter([100.0, 50.0, 75.0])
@@ -165,14 +175,22 @@ def test_a_directory_in_its_place(tmp_path: Path) -> None:
 
 
 def test_what_is_pending_is_bounded(tmp_path: Path) -> None:
-    """While nothing can be written steps of versions are forgotten first, routes last, and the loss is told."""
+    """While nothing can be written, rows of no route are forgotten first, and the loss is told."""
     journal = journal_at(tmp_path, most_pending=3)
     journal.defer(Entry(Kind.DONE, what="route", route=A))
     for number in range(5):
-        journal.defer(Entry(Kind.STATE, what=f"step {number}"))
+        journal.defer(Entry(Kind.REFUSED if number % 2 else Kind.STATE, what=str(number)))
     assert journal.pending == 3
     journal.flush()
-    assert whats(journal) == ["3 rows were lost while the journal could not be written", "route", "step 3", "step 4"]
+    assert whats(journal) == ["3 rows were lost while the journal could not be written", "route", "3", "4"]
+
+
+def test_a_file_that_was_removed(tmp_path: Path) -> None:
+    """SQLite would write on into a file without a name: that is refused."""
+    journal = journal_at(tmp_path)
+    (tmp_path / "journal.db").unlink()
+    with pytest.raises(JournalUnavailable, match="it was removed"):
+        journal.append(note("x"))
 
 
 def test_a_closed_journal_refuses(tmp_path: Path) -> None:

@@ -115,6 +115,17 @@ def test_what_is_set_aside_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "journal.damaged-2.db").read_bytes() == b"nor this one"
 
 
+def test_cut_off_in_the_middle_of_a_salvage(whole: Path, tmp_path: Path) -> None:
+    """What an earlier attempt left half done is begun again: nothing of it is believed."""
+    (tmp_path / "journal.db").write_bytes(whole.read_bytes()[:-4096])
+    for suffix in ("", "-wal", "-shm"):
+        (tmp_path / f"journal.db.new{suffix}").write_bytes(b"half")
+    journal = journal_at(tmp_path)
+    assert journal.notice
+    journal.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["journal.damaged-1.db", "journal.db"]
+
+
 def test_a_database_of_somebody_else(tmp_path: Path) -> None:
     """Another program's SQLite file is set aside, not written into."""
     with closing(sqlite3.connect(tmp_path / "journal.db")) as other, other:

@@ -526,6 +526,20 @@ def test_a_prepared_version_waits_for_its_switch() -> None:
     assert world.board.switch(Route(b)).changed
 
 
+def test_what_was_prepared_in_vain_bakes_too() -> None:
+    """A version whose switch was not to be does not stay for ever: its bake time begins when the change ends."""
+    world = World()
+    a, b = world.add("a"), world.add("b")
+    with world.board.change("to a") as change:
+        world.board.prepare(a, change=change)
+        world.board.switch(Route(a), change=change)
+    with world.board.change("to b") as change:
+        world.board.prepare(b, change=change)  # and then, say, the golden clips differ
+    world.clock.now_s += 600
+    world.board.sweep()
+    assert (state(world, a), state(world, b)) == (State.READY, State.CLOSED)
+
+
 def test_close_is_refused_while_in_use() -> None:
     """Neither what serves nor what is leased can be closed, and the refusal changes nothing."""
     world = World()

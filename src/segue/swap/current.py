@@ -79,7 +79,10 @@ class Current(Generic[T]):
         """A change is over. Takes the lock itself."""
         with self._lock:
             for name in change.prepared:
-                self._fleet.find(name).wanted = False
+                record = self._fleet.find(name)
+                record.wanted = False
+                if not record.serving and record.superseded_at_s is None:
+                    record.superseded_at_s = self._clock()  # prepared for a switch that was not to be
             if self.under_way is change:
                 self.under_way = None
                 self._fleet.changed.notify_all()

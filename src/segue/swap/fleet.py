@@ -59,7 +59,7 @@ class Fleet(Generic[T]):
         self.lock = threading.Lock()
         """Guards ``versions`` and all fields of the Versions and Incarnations in it; and what Switchboard says."""
         self.changed = threading.Condition(self.lock)
-        """Notified when a preparation or a closing has ended, and by Switchboard when a change has."""
+        """Notified when a preparation, a closing or a change has ended, or a change was cancelled."""
         self.versions: dict[VersionId, Version[T]] = {}
 
     def find(self, version: VersionId) -> Version[T]:
@@ -94,10 +94,11 @@ class Fleet(Generic[T]):
                 if change is not None:
                     change.check()
             must_load = self._begin(record, change, todo)
-        self.do(todo)
         if must_load:
             with _translated(record):
-                self._load(record, change)
+                self._load(record, change, todo)
+        else:
+            self.do(todo)
         return must_load
 
     def _begin(self, record: Version[T], change: Change | None, todo: Todo[T]) -> bool:
@@ -119,31 +120,30 @@ class Fleet(Generic[T]):
         self.make_room(todo)
         return True
 
-    def _load(self, record: Version[T], change: Change | None) -> None:
+    def _load(self, record: Version[T], change: Change | None, todo: Todo[T]) -> None:
         """From LOADING to READY, with no lock held but for the steps."""
-        life, todo = record.current, Todo[T]()
+        life = record.current
         try:
+            self.do(todo)
             model = self._loader(record.resolved)
             with self.lock:
                 life.load(model)
-                self._unless_cancelled(record, Step.WARM, change, todo)
-            self.do(todo)
+            self._unless_cancelled(record, Step.WARM, change)
             self._warm(model)
-            todo = Todo()
-            with self.lock:
-                self._unless_cancelled(record, Step.FINISH, change, todo)
-                self.changed.notify_all()
+            self._unless_cancelled(record, Step.FINISH, change)
         except BaseException as error:
             self._give_up(life, error, change)
             raise
-        self.do(todo)
         self._journal.flush()
 
-    def _unless_cancelled(self, record: Version[T], step: Step, change: Change | None, todo: Todo[T]) -> None:
-        """Under the lock."""
-        if change is not None:
-            change.check()
-        self.step(record, step, todo, by=change)
+    def _unless_cancelled(self, record: Version[T], step: Step, change: Change | None) -> None:
+        todo = Todo[T]()
+        with self.lock:
+            if change is not None:
+                change.check()
+            self.step(record, step, todo, by=change)
+            self.changed.notify_all()
+        self.do(todo)
 
     def _give_up(self, life: Incarnation[T], error: BaseException, change: Change | None) -> None:
         """Close what was loaded, and only then say that it is over. Nobody else can have reached the model."""
@@ -175,23 +175,15 @@ class Fleet(Generic[T]):
         self.do(todo)
         self._journal.flush()
         with self.lock:
-            return (
-                self.changed.wait_for(lambda: record.is_gone or record.state is State.READY, deadline_s)
-                and record.is_gone
-            )
+            self.changed.wait_for(lambda: record.is_gone or record.state is State.READY, deadline_s)
+            return record.is_gone
 
     def make_room(self, todo: Todo[T], *, baked_by_s: float | None = None) -> None:
         """Under the lock: drain what is baked out by then, and what is too many, the longest superseded first."""
         resident = sum(record.is_preparing or record.state is State.READY for record in self.versions.values())
-        spare = [
-            record
-            for record in self.versions.values()
-            if record.state is State.READY and not record.serving and not record.wanted
-        ]
-        never = float("inf")  # prepared, and never served yet: the last to go, and not by time
-        for record in sorted(
-            spare, key=lambda record: never if record.superseded_at_s is None else record.superseded_at_s
-        ):
+        for record in sorted(self.versions.values(), key=_superseded_at_s):
+            if record.state is not State.READY or record.serving or record.wanted:
+                continue
             left_s = self.bake_left_s(record, baked_by_s)
             if resident > self._max_resident:
                 why = f"more than {self._max_resident} versions are loaded"
@@ -268,6 +260,11 @@ class Fleet(Generic[T]):
             _LOG.exception("closing %s failed", life)
             return f"closing it failed: {_text(error)}"
         return ""
+
+
+def _superseded_at_s(record: Version[T]) -> float:
+    """The order of going: what never served is the last."""
+    return float("inf") if record.superseded_at_s is None else record.superseded_at_s
 
 
 @contextmanager

@@ -61,13 +61,13 @@ class Journal:
         return self._write(replace(entry, at=self._wall()))
 
     def defer(self, entry: Entry) -> None:
-        """Keep for the next ``append`` or ``flush``. Never waits. Beyond the bound steps of versions are lost first."""
+        """Keep for the next ``append`` or ``flush``. Never waits. Beyond the bound, rows of no route are lost first."""
         with self._pending_lock:
             self._pending.append(replace(entry, at=self._wall()))
             if len(self._pending) > self._most_pending:
                 self._dropped += 1
-                steps = (at for at, pending in enumerate(self._pending) if pending.kind is Kind.STATE)
-                del self._pending[next(steps, 0)]
+                spare = (at for at, row in enumerate(self._pending) if row.kind is not Kind.DONE and row.of is None)
+                del self._pending[next(spare, 0)]
 
     def flush(self) -> bool:
         """Write what is pending, if it can be written; whether nothing is pending now. Never raises."""
@@ -91,23 +91,30 @@ class Journal:
 
     def history(self, limit: int = 50, *, before: int | None = None) -> list[Entry]:
         """The newest rows, newest first; with ``before``, those with smaller numbers. Raises JournalUnavailable."""
-        return list(self._newest(limit, before))
+        try:
+            return [from_row(row) for row in self._select(limit, before)]
+        except (ValueError, TypeError, LookupError) as error:
+            raise JournalUnavailable(f"{self.path}: {error}; restart to set the damaged file aside") from error
 
     def last_routes(self) -> tuple[Entry, ...]:
         """The newest row whose route was installed or being installed, then the last ``done`` with another route."""
         found: list[Entry] = []
         settled: set[int | None] = set()
-        for entry in self._newest(-1, None):
+        for entry in self._backwards():
             if entry.kind in (Kind.DONE, Kind.REFUSED):
                 settled.add(entry.of)
-            installed = entry.kind is Kind.DONE or (
-                entry.kind is Kind.INTENT and not found and entry.seq not in settled
-            )
-            if installed and entry.route is not None and all(entry.route != other.route for other in found):
+            under_way = entry.kind is Kind.INTENT and not found and entry.seq not in settled
+            if (under_way or entry.kind is Kind.DONE) and entry.route not in (None, *(other.route for other in found)):
                 found.append(entry)
             if len(found) == 2:
                 break
         return tuple(found)
+
+    def _backwards(self) -> Iterator[Entry]:
+        page = self.history(100)
+        while page:
+            yield from page
+            page = self.history(100, before=page[-1].seq)
 
     # -- the file --------------------------------------------------------------------------------------------------
 
@@ -129,6 +136,8 @@ class Journal:
 
     def _write(self, *entries: Entry) -> int:
         with self._lock, _translated(self.path):
+            if self.path is not None and not self.path.exists():
+                raise FileNotFoundError("it was removed; restart to begin another")
             with self._pending_lock:
                 pending, dropped = tuple(self._pending), self._dropped
             note = f"{dropped} rows were lost while the journal could not be written"
@@ -146,13 +155,6 @@ class Journal:
             with suppress(sqlite3.Error):  # a reader in the way: the next commit copies it
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             return int(seq)
-
-    def _newest(self, limit: int, before: int | None) -> Iterator[Entry]:
-        for row in self._select(limit, before):
-            try:
-                yield from_row(row)
-            except (ValueError, TypeError, LookupError) as error:
-                raise JournalUnavailable(f"{self.path}: {error}; restart to set the damaged file aside") from error
 
     def _select(self, limit: int, before: int | None) -> list[Row]:
         where, values = ("", ()) if before is None else ("WHERE seq < ?", (before,))

@@ -1,11 +1,14 @@
 """At process start: serve again what served when the last process ended, however it ended."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from segue.errors import RestoreFailed, SegueError
 from segue.swap.entry import Entry
 from segue.swap.events import Switched
-from segue.swap.switchboard import Switchboard, T
+from segue.swap.switchboard import Switchboard
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,7 @@ def _good_rows(damaged: Path, work: Path) -> list[Row]:
     The header of the file is the same in every journal, so when it is what was damaged another one does: both are
     tried, on copies. Its "version valid for" is not 1, which makes SQLite take the number of pages from the file size.
     """
+    _remove(work)  # of an attempt that was cut off
     with closing(create(work)):
         pass
     content, header = damaged.read_bytes(), work.read_bytes()[:92] + bytes(8)

@@ -5,10 +5,10 @@ The three rules of its threads:
 1. *Decide under the lock, act outside it.* A method decides under the lock what is to be done, notes the news and the
    models to be closed in a ``Todo``, and does it when the lock is free. Loading, warming, closing, the disk and the
    listeners never run under it. So a reader never waits for a writer that loads.
-2. *What serves is one immutable object*, replaced whole. A lease is counted under the lock, and only if
-   what it chose from is still what serves; else it chooses again.
-3. *Intent, pointer, done.* A route is installed between its two rows in the journal. Only a
-   version that fails does not wait for the disk: it leaves the route at once, and its row is written when it can be.
+2. *What serves is one immutable object*, replaced whole. A lease is counted under the lock, and only if what it chose
+   from is still what serves; else it chooses again.
+3. *Intent, pointer, done.* A route is installed between its two rows in the journal. Only a version that fails does not
+   wait for the disk: it leaves the route at once, and its row is written when it can be.
 """
 
 import time
