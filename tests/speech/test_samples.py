@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from segue.errors import InvalidSamples
-from segue.speech.samples import as_samples, check_rate, mix
+from segue.speech.samples import as_samples, check_rate, mix, to_float
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,12 @@ def test_the_first_bad_value_is_named(dtype: type[np.floating[Any]]) -> None:
     frames[4, 1] = np.inf
     with pytest.raises(InvalidSamples, match="sample 1004 of channel 1 is inf"):
         as_samples(frames, at_sample=1000)
+
+
+def test_the_message_names_where_the_values_are_from() -> None:
+    """A file's values are refused under its own name."""
+    with pytest.raises(InvalidSamples, match=r"^a\.wav: the value at sample 5 of channel 0 is nan"):
+        to_float(np.full((1, 3), np.nan, np.float32), at_sample=5, name="a.wav")
 
 
 def test_16_bit_values_as_float_get_the_remedy() -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segue.errors import AudioTooLong, InvalidParameter, InvalidSamples
-from segue.speech.container import Track, block_frames, open_track
+from segue.speech.container import open_track
 from segue.speech.resample import Resampler
 from segue.speech.samples import Block, as_planes, check_rate, mix, to_float
 from segue.speech.source import Encoded, open_source
+from segue.speech.track import Track, block_frames
 
 AudioSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | ArrayLike
 Channels: TypeAlias = Literal["mix", "split"]

@@ -94,11 +94,14 @@ def _is_frames_first(shape: tuple[int, ...], channels: int | None) -> bool:
     return columns <= rows
 
 
-def to_float(planes: NDArray[Any], *, at_sample: int = 0) -> Block:
-    """Scale planes of an accepted dtype to float32 and check their values. A float32 view becomes read-only."""
+def to_float(planes: NDArray[Any], *, at_sample: int = 0, name: str = "samples") -> Block:
+    """Scale planes of an accepted dtype to float32 and check their values. A float32 view becomes read-only.
+
+    ``at_sample`` and ``name`` are for messages.
+    """
     kind, itemsize = planes.dtype.kind, planes.dtype.itemsize
     if kind == "f":
-        check_level(planes, at_sample=at_sample)
+        check_level(planes, at_sample=at_sample, name=name)
     scale = np.float32(_SCALES[kind, itemsize])
     block: Block = planes.astype(np.float32, copy=False)
     if scale != 1:
