@@ -59,6 +59,17 @@ def test_duration_rounds_half_up(count: int, rate: int, expected_ms: int) -> Non
     assert decoded.duration_ms == expected_ms
 
 
+@pytest.mark.parametrize(("kind", "promised_ms"), [("wav16", 2500), ("flac", 2500), ("m4a", 2500), ("mp3", None)])
+def test_a_header_promises_a_length(kind: str, promised_ms: int | None) -> None:
+    """What the header states is known before anything is decoded; an mp3 states nothing."""
+    with decode(encode(kind, tone(2.5)), target_rate=16_000) as decoded:
+        if promised_ms is None:
+            assert decoded.promised_ms is None
+        else:
+            assert decoded.promised_ms == pytest.approx(promised_ms, abs=70)  # aac ends with a whole frame
+            assert decoded.duration_ms == 0
+
+
 def test_the_real_clips_agree_with_soundfile(shared_data: Path) -> None:
     """Real speech, as wav and mp3, is what soundfile reads."""
     for name in ["misc/vad_example.wav", "meeting/dev00.wav", "misc/test.mp3"]:

@@ -29,8 +29,9 @@ MAX_AUDIO_S = 86_400.0
 class Decoded(Iterator[Block]):
     """The blocks of one recording: float32, C-contiguous, shape (channels, n), n >= 1, at ``target_rate``.
 
-    ``channels`` is 1 when mixed, else ``source_channels``. ``source_rate`` is in Hz. A context manager; it closes what
-    ``decode`` opened, and so do its end and any error. Blocks may be read-only views. Used by one thread at a time.
+    ``channels`` is 1 when mixed, else ``source_channels``. ``source_rate`` is in Hz. ``promised_ms`` is the length that
+    the header states, None where it states none. A context manager; it closes what ``decode`` opened, and so do its end
+    and any error. Blocks may be read-only views. Used by one thread at a time.
 
     Iterating raises AudioTruncated, AudioUndecodable, AudioUnreadable, AudioTooLong and InvalidSamples.
     """
@@ -42,6 +43,7 @@ class Decoded(Iterator[Block]):
         self.source_channels = track.channels
         self.channels = 1 if channels == "mix" else track.channels
         self.target_rate = target_rate
+        self.promised_ms = None if track.promised_s is None else round(track.promised_s * 1000)
         self.source_samples = 0
         self.promised_ms = None if track.promised_s is None else round(track.promised_s * 1000)
         """What the container says of its length, if it does."""
