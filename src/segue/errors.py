@@ -14,6 +14,11 @@ class SegueError(Exception):
     code: ClassVar[str] = "error"
 
 
+def one_line(error: object) -> str:
+    """What a third party says, on one line: for the messages here, which are one line each."""
+    return " ".join(str(error).split())
+
+
 # -- parameters ----------------------------------------------------------------------------------------------------
 
 
