@@ -1,6 +1,9 @@
 """The origin ModelScope: the real client against a hub on the loopback interface, and its faults."""
 
+import os
+import resource
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,22 @@ def destination(tmp_path: Path) -> Path:
     """An empty directory to download into."""
     (tmp_path / "staging").mkdir()
     return tmp_path / "staging"
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """A process that has 1,024 files open, so that the next descriptor is one that ``select`` cannot take."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2_048:
+        pytest.skip("this system allows no 2,048 open files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2_048, hard))
+    opened = [os.open(os.devnull, os.O_RDONLY)]
+    while opened[-1] < 1_023:
+        opened.append(os.dup(opened[0]))
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def pull(
@@ -51,6 +70,13 @@ def test_only_the_files_that_matter_are_downloaded(hub: Hub, destination: Path, 
     assert fetched.origin == f"ModelScope ({hub.endpoint})"
     assert sorted(hub.requests) == sorted(["listing", "revisions", *wanted])
     assert not (tmp_path / "modelscope_cache").exists()
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_server_with_a_thousand_connections_can_fetch(hub: Hub, destination: Path) -> None:
+    """The client is heard on a descriptor beyond those that ``select`` knows."""
+    hub.models[ID] = {"v1": model_files()}
+    assert set(pull(destination).promised) == {"am.mvn", "config.yaml", "model.pt"}
 
 
 def test_a_branch_is_a_moving_name_and_a_tag_is_not(hub: Hub, destination: Path) -> None:

