@@ -51,7 +51,14 @@ def reference(shared_data: Path) -> Mapping[str, Any]:
 def model_directory() -> Path:
     """A verified directory with the default model: from ``$SEGUE_HOME`` if set, else from a store kept in the clone."""
     from segue.hub import Store, resolve
+    from segue.settings import read_settings
 
+    settings = read_settings()
     home = os.environ.get("SEGUE_HOME")
     store = Path(home).expanduser() / "models" if home else ROOT / ".model-store"
-    return resolve("fsmn-vad", store=Store(store)).directory
+    return resolve(
+        "fsmn-vad",
+        store=Store(store),
+        connect_timeout_s=settings.connect_timeout_s,
+        fetch_timeout_s=settings.fetch_timeout_s,
+    ).directory

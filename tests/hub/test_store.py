@@ -177,15 +177,18 @@ def test_a_link_in_a_staged_tree_is_refused(store: Store, tmp_path: Path) -> Non
 @given(TRICKS, TRICKS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_name_leads_out_of_the_store(store: Store, model_id: str, revision: str) -> None:
-    """Any text for an ID or revision is refused with InvalidModelID, or is looked for below the store."""
+    """Any text for an ID or revision is refused with InvalidModelID, or what is put under it lies in the store, where
+    a listing of the store comes upon it."""
     for given_id, given_revision in ((model_id, REVISION), (ID, revision), (f"a/{model_id}", revision)):
         try:
             assert store.find(given_id, given_revision) is None
         except InvalidModelID:
             continue
-        ref = store._ref(given_id, given_revision)
-        assert (store.root / "refs") in ref.resolve().parents
-        assert len(ref.relative_to(store.root / "refs").parts) == 3
+        installed = put(store, FILES, model_id=given_id, revision=given_revision)
+        assert installed.directory.parent == store.root / "models"
+        assert store.models() == [installed]
+        assert store.remove(given_id, given_revision, forget=True)
+    assert {path.name for path in store.root.parent.iterdir()} <= {"store"}
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
@@ -326,6 +329,58 @@ def test_killed_at_any_step_a_model_is_whole_or_not_there(tmp_path: Path, run_py
         assert store.verify() == []
         assert leftovers(store) == []
     assert 0 < found < steps
+
+
+LOCK_WHILE_INSTALLING = """
+import os, sys
+from pathlib import Path
+from filelock import FileLock, Timeout
+from segue.hub.layout import Layout
+from segue.hub.store import Store
+
+root, watching, seen = Path(sys.argv[1]), False, set()
+
+def watch(event, arguments):
+    global watching
+    if not watching or event != "open":
+        return
+    path = Path(os.fsdecode(arguments[0]))
+    if path.name not in ("a", "x", "v1.json"):
+        return
+    watching = False
+    lock = FileLock(root / "locks" / "store.lock")
+    try:
+        lock.acquire(timeout=0)
+        lock.release()
+        seen.add((path.name, "free"))
+    except Timeout:
+        seen.add((path.name, "held"))
+    watching = True
+
+sys.addaudithook(watch)
+for damage in (False, False, True):
+    store = Store(root)
+    if damage:
+        (tree,) = (root / "models").iterdir()
+        tree.chmod(0o755)
+        (tree / "x").unlink()
+        (tree / "x").write_bytes(b"XY")
+    with store.lock("iic/m", "v1", timeout_s=5), store.stage() as directory:
+        (directory / "a").write_bytes(b"A")
+        (directory / "x").write_bytes(b"XX")
+        watching = True
+        store.install("iic/m", "v1", source=directory, layout=Layout(("a", "x")), origin="a test")
+        watching = False
+print(*sorted("=".join(pair) for pair in seen))
+"""
+
+
+def test_others_do_not_wait_while_files_are_read(store: Store, run_python: RunPython) -> None:
+    """An install opens the model's files (to hash and to sync them, also those of a tree that is there already) while
+    the store's lock is free, and reads the reference that it replaces while it holds it."""
+    said, _ = run_python(LOCK_WHILE_INSTALLING, store.root).communicate()
+    assert said.split() == ["a=free", "v1.json=held", "x=free"]
+    assert store.verify() == []
 
 
 def test_errors_are_segues_own(store: Store) -> None:

@@ -113,10 +113,10 @@ def _store(settings: "Settings") -> "Store":
 
 def _decide(text: str, store: "Store") -> tuple[str, str]:
     """(ID, revision) that is meant: as given, else the catalogue's, else the only one in the store."""
-    from segue.hub import lookup, parse_model
+    from segue.hub import CATALOG, parse_model
 
     model_id, revision = parse_model(text)
-    known = lookup(model_id)
+    known = CATALOG.lookup(model_id)
     model_id = known.model_id if known else model_id
     if revision:
         return model_id, revision

@@ -1,6 +1,6 @@
 """Model ID @ revision -> verified, immutable directory. Nothing here touches the network until something is pulled."""
 
-from segue.hub.catalog import CATALOG, Catalog, KnownModel, close_names, lookup
+from segue.hub.catalog import CATALOG, Catalog, KnownModel
 from segue.hub.layout import Layout
 from segue.hub.names import parse_model
 from segue.hub.resolved import ModelFile, ResolvedModel
@@ -16,8 +16,6 @@ __all__ = [
     "Problem",
     "ResolvedModel",
     "Store",
-    "close_names",
-    "lookup",
     "parse_model",
     "resolve",
 ]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from segue.hub.digests import model_digest
 from segue.hub.layout import Layout
 from segue.hub.origin import ModelScopeRepo, Origin, Wheel
+from segue.hub.resolved import DEFAULT_KIND
 
 FSMN_VAD = Layout(
     required=("am.mvn", "config.yaml"),
@@ -15,7 +16,7 @@ FSMN_VAD = Layout(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownModel:
     """A model of the catalogue. A SHA-256 of None is not pinned: it is recorded at first use and checked ever after."""
 
@@ -28,6 +29,7 @@ class KnownModel:
     description: str
     origins: tuple[Origin, ...]
     layout: Layout = FSMN_VAD
+    kind: str = DEFAULT_KIND  # of segue.models.LOADERS, or a third party's
 
     @property
     def pins(self) -> dict[str, str]:
@@ -109,13 +111,3 @@ CATALOG = Catalog(
         ),
     )
 )
-
-
-def lookup(name: str) -> KnownModel | None:
-    """The catalogue's model of that ID or alias."""
-    return CATALOG.lookup(name)
-
-
-def close_names(name: str) -> list[str]:
-    """IDs of the catalogue that ``name`` may be a misspelling of."""
-    return CATALOG.close_names(name)

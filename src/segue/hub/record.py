@@ -11,7 +11,7 @@ from segue.hub.resolved import ModelFile
 _FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """First use of an ID @ revision: what it was then is what it must be ever after."""
 
@@ -51,10 +51,15 @@ def load(text: bytes) -> Record:
             raise ValueError("not a record of this version")
         files = tuple(_load_file(entry) for entry in facts.pop("files"))
         record = Record(files=files, **facts)
-    except (TypeError, KeyError, UnicodeDecodeError) as error:
+    except (TypeError, KeyError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a record: {error!r}") from error
     texts = (record.model_id, record.revision, record.digest, record.tree, record.origin, record.recorded_at)
-    if not all(isinstance(text, str) for text in texts) or not (is_sha256(record.digest) and is_sha256(record.tree)):
+    typed = (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(flag, bool) for flag in (record.moving, record.removed))
+        and isinstance(record.commit, str | None)
+    )
+    if not typed or not (is_sha256(record.digest) and is_sha256(record.tree)):
         raise ValueError("a field has a wrong type or is no SHA-256")
     return record
 

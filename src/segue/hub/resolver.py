@@ -5,7 +5,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segue.errors import InvalidModelID, ModelError, ModelIncomplete, ModelNotFound, OriginUnavailable
@@ -15,14 +15,14 @@ from segue.hub.filesystem import translated
 from segue.hub.layout import Layout
 from segue.hub.names import ACCEPTED, check_revision, parse_model
 from segue.hub.origin import Fetched, ModelScopeRepo, Origin, Progress, Wheel
-from segue.hub.resolved import ModelFile, ResolvedModel
+from segue.hub.resolved import DEFAULT_KIND, ModelFile, ResolvedModel
 from segue.hub.store import Store
 
 _log = logging.getLogger("segue.hub")
 _DEFAULT_REVISION = "master"  # what ModelScope means by no revision
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Target:
     """What is to be had: a name decided on, what is known of its content, and whom to ask."""
 
@@ -33,6 +33,7 @@ class _Target:
     cached_as: tuple[str, ...]  # the IDs under which ModelScope's cache may hold it
     origins: tuple[Origin, ...]
     close_names: tuple[str, ...] = ()
+    kind: str = DEFAULT_KIND
 
     def __str__(self) -> str:
         return f"{self.model_id}@{self.revision}"
@@ -43,8 +44,8 @@ def resolve(
     revision: str | None = None,
     *,
     store: Store,
-    connect_timeout_s: float = 3.0,
-    fetch_timeout_s: float = 600.0,
+    connect_timeout_s: float,
+    fetch_timeout_s: float,
     progress: Progress | None = None,
     catalog: Catalog = CATALOG,
 ) -> ResolvedModel:
@@ -64,16 +65,17 @@ def resolve(
         return _from_directory(directory, catalog)
     target = _decide(str(model), revision, catalog)
     found = store.find(target.model_id, target.revision)
-    if found is not None:
-        return found
-    deadline_s = time.monotonic() + fetch_timeout_s
-    with store.lock(target.model_id, target.revision, timeout_s=fetch_timeout_s):
-        found = store.find(target.model_id, target.revision)  # another process may have pulled it meanwhile
-        if found is None:
-            report = progress or _log.debug
-            pull = _Pull(target, store, catalog=catalog, connect_timeout_s=connect_timeout_s, progress=report)
-            found = pull.run(deadline_s=deadline_s)
-    return found
+    if found is None:
+        deadline_s = time.monotonic() + fetch_timeout_s
+        pull = _Pull(
+            target, store, catalog=catalog, connect_timeout_s=connect_timeout_s, progress=progress or _log.debug
+        )
+        with store.lock(target.model_id, target.revision, timeout_s=fetch_timeout_s):
+            # Another process may have pulled it meanwhile.
+            found = store.find(target.model_id, target.revision) or pull.run(deadline_s=deadline_s)
+    elif found.note:
+        _log.info("%s", found.note)
+    return replace(found, kind=target.kind)
 
 
 # -- what is meant -------------------------------------------------------------------------------------------------
@@ -108,12 +110,28 @@ def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
             raise InvalidModelID(f"{text!r} is not a known alias: accepted is {ACCEPTED}{_did_you_mean(close)}")
         revision = revision or _DEFAULT_REVISION
         origins = (ModelScopeRepo(model_id, revision),)
-        return _Target(model_id, revision, catalog.default_layout, {}, (model_id,), origins, close)
+        return _Target(
+            model_id=model_id,
+            revision=revision,
+            layout=catalog.default_layout,
+            pins={},
+            cached_as=(model_id,),
+            origins=origins,
+            close_names=close,
+        )
     cached_as = tuple(name for name in known.names if "/" in name)
+    target = _Target(
+        model_id=known.model_id,
+        revision=known.revision,
+        layout=known.layout,
+        pins=known.pins,
+        cached_as=cached_as,
+        origins=known.origins,
+        kind=known.kind,
+    )
     if revision in (None, known.revision):
-        return _Target(known.model_id, known.revision, known.layout, known.pins, cached_as, known.origins)
-    repo = ModelScopeRepo(known.model_id, revision)
-    return _Target(known.model_id, revision, known.layout, {}, cached_as, (repo,))
+        return target
+    return replace(target, revision=revision, pins={}, origins=(ModelScopeRepo(known.model_id, revision),))
 
 
 def _did_you_mean(close: tuple[str, ...]) -> str:
@@ -138,7 +156,14 @@ def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
     if missing:
         raise ModelIncomplete(f"the directory {directory} has no {missing}; a model needs {layout}")
     digest = catalog.digest_of({file.name: file.sha256 for file in files})
-    return ResolvedModel(str(directory), None, digest, directory, "directory", tuple(files))
+    return ResolvedModel(
+        model_id=str(directory),
+        revision=None,
+        digest=digest,
+        directory=directory,
+        origin="directory",
+        files=tuple(files),
+    )
 
 
 # -- getting it ----------------------------------------------------------------------------------------------------

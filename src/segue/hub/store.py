@@ -10,14 +10,16 @@ What must hold:
   appears by one rename after that. So whatever is cut off, nothing that is found is not whole.
 - The system gives up a dead process's locks, so its staging directory is known to be nobody's: the next one to stage
   removes it.
-- Nobody waits for the store's lock longer than a few renames take; only a model's own lock is held during a download.
+- Nobody waits for the store's lock longer than a few renames take, and the syncs of what they name: files are hashed
+  and synced in staging before. Only a model's own lock is held during a download.
+- A reference is read and replaced under one hold of the store's lock.
 """
 
 import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,11 +142,22 @@ class Store:
         by_name = {file.name: file.sha256 for file in files}
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         record = Record(
-            model_id, revision, digest_of(by_name), model_digest(by_name), files, origin, now, moving, commit
+            model_id=model_id,
+            revision=revision,
+            digest=digest_of(by_name),
+            tree=model_digest(by_name),
+            files=files,
+            origin=origin,
+            recorded_at=now,
+            moving=moving,
+            commit=commit,
         )
-        _check_recorded(self._read(ref), record)
+        with translated(self.root):
+            fresh = _arrange(source, files)
+            damaged = self._damaged_tree(record)
         with self._store_lock(), translated(self.root):
-            self._publish_tree(source, record)
+            _check_recorded(self._read(ref), record)
+            self._publish_tree(fresh, record, damaged=damaged)
             self._write(ref, record)
         return self._resolved(record)
 
@@ -202,13 +215,13 @@ class Store:
 
     def _resolved(self, record: Record) -> ResolvedModel:
         return ResolvedModel(
-            record.model_id,
-            record.revision,
-            record.digest,
-            self._tree(record),
-            record.origin,
-            record.files,
-            record.note,
+            model_id=record.model_id,
+            revision=record.revision,
+            digest=record.digest,
+            directory=self._tree(record),
+            origin=record.origin,
+            files=record.files,
+            note=record.note,
         )
 
     def _fault(self, record: Record, file: ModelFile, *, whole: bool = False) -> str:
@@ -226,20 +239,21 @@ class Store:
             return f"{file.name} cannot be read: {error.strerror}"
         return ""
 
-    def _publish_tree(self, source: Path, record: Record) -> None:
+    def _damaged_tree(self, record: Record) -> int | None:
+        """The inode of the tree that is there, if it is not as recorded. Reads every byte: not under the lock."""
+        try:
+            inode = self._tree(record).stat().st_ino
+        except FileNotFoundError:
+            return None
+        return inode if any(self._fault(record, file, whole=True) for file in record.files) else None
+
+    def _publish_tree(self, fresh: Path, record: Record, *, damaged: int | None) -> None:
+        """Put ``fresh`` into its place, unless a tree is there. The store's lock is held."""
         target = self._tree(record)
         if target.is_dir():
-            if not any(self._fault(record, file, whole=True) for file in record.files):
+            if target.stat().st_ino != damaged:  # whole, or put there meanwhile by another who had verified it
                 return
-            self._discard_tree(target)  # damaged: the verified copy in hand takes its place
-        fresh = source / ".tree"
-        fresh.mkdir()
-        for file in record.files:
-            placed = fresh / file.name
-            (source / file.name).rename(placed)
-            placed.chmod(0o444)
-            sync_file(placed)
-        sync_directory(fresh)
+            self._discard_tree(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh.rename(target)
         target.chmod(0o555)  # not before: a directory that is read-only cannot be moved to another parent
@@ -299,6 +313,19 @@ def _measure(source: Path, *, layout: Layout, expected: Mapping[str, str], what:
             )
         files.append(ModelFile(name, sha256, facts.st_size))
     return tuple(files)
+
+
+def _arrange(source: Path, files: Iterable[ModelFile]) -> Path:
+    """A tree of exactly these files, read-only and on the disk, still in staging."""
+    fresh = source / ".tree"
+    fresh.mkdir()
+    for file in files:
+        placed = fresh / file.name
+        (source / file.name).rename(placed)
+        placed.chmod(0o444)
+        sync_file(placed)
+    sync_directory(fresh)
+    return fresh
 
 
 def _check_recorded(before: Record | None, record: Record) -> None:
