@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from segue.errors import InvalidParameter
 from segue.settings import Settings, read_settings
+from segue.speech.audio import MAX_AUDIO_S
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +32,11 @@ def test_defaults(home: Path) -> None:
     assert settings.connect_timeout_s == 3
     assert settings.fetch_timeout_s == 600
     assert settings.max_audio_s == 86_400
+
+
+def test_the_limit_of_audio_is_that_of_the_decoder() -> None:
+    """Who decodes without settings has the same limit; the settings cannot import it, because that loads NumPy."""
+    assert read_settings().max_audio_s == MAX_AUDIO_S
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +107,9 @@ def test_the_home_of_an_unknown_user_is_refused(monkeypatch: pytest.MonkeyPatch)
         ("connect_timeout_s = 0", "connect_timeout_s", "0"),
         ("fetch_timeout_s = -1.5", "fetch_timeout_s", "-1.5"),
         ("max_audio_s = nan", "max_audio_s", "nan"),
+        ("max_audio_s = inf", "max_audio_s", "inf"),
+        ("connect_timeout_s = inf", "connect_timeout_s", "inf"),
+        ("fetch_timeout_s = nan", "fetch_timeout_s", "nan"),
     ],
 )
 def test_a_wrong_value_in_the_file_is_named(home: Path, toml: str, field: str, given: str) -> None:

@@ -28,7 +28,9 @@ def _expanded(path: str | Path) -> Path:
 class Settings(BaseSettings):
     """Everything that an operator may set. Frozen; share it freely between threads."""
 
-    model_config = SettingsConfigDict(env_prefix="SEGUE_", frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_", frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     home: Annotated[Path, AfterValidator(_expanded)] = Field(
         default_factory=_home, description="Where the model store lives."
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     model: str = Field(default="fsmn-vad", description="The model used where none is named.")
     connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection to an origin.")
     fetch_timeout_s: float = Field(default=600.0, gt=0, description="Longest time that fetching one model may take.")
+    # speech/audio.py says the same to those who use it alone; to import it from there would load NumPy. A test holds
+    # the two together.
     max_audio_s: float = Field(
         default=24 * 3600.0, gt=0, description="Longer audio is refused, however small its file."
     )
