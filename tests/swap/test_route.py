@@ -1,6 +1,7 @@
 """Routes: immutable, and each key's side."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -49,9 +50,10 @@ def test_a_salt_draws_anew() -> None:
 def test_a_key_has_the_same_side_in_every_process() -> None:
     """The hash is not Python's own, which is seeded anew in each process."""
     code = "from segue.swap import Route; r = Route('a', 'b', 0.5); print(''.join(r.choose(str(i)) for i in range(64)))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     outs = {
         subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True
+            [sys.executable, "-c", code], env={**environment, "PYTHONHASHSEED": seed}, capture_output=True, check=True
         ).stdout
         for seed in ("1", "2")
     }

@@ -23,7 +23,7 @@ from segue.errors import Busy, JournalUnavailable, Superseded
 from segue.swap import Entry, Journal, Kind, Lease, Outcome, Released, Route, State, Switchboard
 from tests.swap.models import Model, World, resolved
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 
 
 @contextmanager
@@ -385,7 +385,7 @@ def test_a_change_can_wait_for_its_turn() -> None:
 
     def second() -> int:
         waiting.set()
-        with world.board.change("to b", wait_s=PATIENCE_S) as change:
+        with world.board.change("to b", wait_s=3 * PATIENCE_S) as change:
             return world.board.switch(Route(b), change=change).epoch
 
     with ThreadPoolExecutor(1) as pool, world.board.change("to a") as change:
@@ -442,7 +442,7 @@ def test_drain_wakes_when_the_last_lease_is_back() -> None:
     lease = world.board.lease("k")
     world.board.switch(Route(b))
     with ThreadPoolExecutor(1) as pool:
-        drained = pool.submit(world.board.drain, a, PATIENCE_S)
+        drained = pool.submit(world.board.drain, a, 3 * PATIENCE_S)
         while world.board.snapshot()[a].state is not State.DRAINING:
             pass
         assert not drained.done()

@@ -13,6 +13,7 @@ import logging
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -49,6 +50,7 @@ class Journal:
         self._dropped = 0
         with _translated(path):
             self._connection = self._open()
+        weakref.finalize(self, self._connection.close)  # one in memory is nobody's to close
         self.flush()
 
     def __repr__(self) -> str:
