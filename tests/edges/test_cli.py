@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import click
 import pytest
 
+import segue
 from segue.edges import cli
 from segue.errors import AudioError, InvalidParameter
 
@@ -59,7 +60,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     """``segue --version`` prints the version."""
     status, out, _ = ended(capsys, "--version")
     assert status == 0
-    assert out.startswith("segue 0.")
+    assert out == f"segue {segue.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -110,6 +111,15 @@ def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypat
     _, _, err = ended(capsys, "raise", "--debug")
     assert "Traceback" in err
     assert err.endswith("segue: error: a.wav: bad\n")
+
+
+def test_a_file_of_that_name_is_not_the_option(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--debug`` behind ``--`` is an argument, and shows no traceback."""
+    raising(AudioError("a.wav: bad"), monkeypatch)
+    _, _, err = ended(capsys, "raise", "--", "--debug")
+    assert "Traceback" not in err
 
 
 def test_a_command_whose_file_was_deleted_is_said_to_be_missing(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from segue.speech.detection import Detection, ModelIdentity
-from segue.speech.formats import FORMATS, legible, to_dict, to_failure, to_json, to_jsonl, to_rttm
+from segue.speech.formats import FORMATS, to_dict, to_failure, to_json, to_jsonl, to_rttm
+from segue.speech.names import legible
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 

@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from segue import __version__
 from segue.errors import InvalidModelID, InvalidParameter, SegueError
+from segue.speech.names import legible
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked:
-        from importlib.metadata import version
-
-        click.echo(f"segue {version('segue')}")
+        click.echo(f"segue {__version__}")
         ctx.exit()
 
 
@@ -87,6 +87,15 @@ class Commands(click.Group):
             raise
         _with_debug(command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; with --debug show where an error came from, while the context that knows of it is here."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if ctx.meta.get("segue.debug") and not isinstance(error, click.exceptions.Exit | click.Abort):
+                traceback.print_exception(error)
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table: nothing is imported for ``segue --help``."""
@@ -146,25 +155,22 @@ def _status(arguments: list[str]) -> int:
         return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "segue"
-        return _fail(f"{error.format_message().rstrip('.')}; see {where} --help", error, arguments, status=2)
+        return _fail(f"{error.format_message().rstrip('.')}; see {where} --help", status=2)
     except click.ClickException as error:
-        return _fail(error.format_message(), error, arguments, status=error.exit_code)
+        return _fail(error.format_message(), status=error.exit_code)
     except (InvalidParameter, InvalidModelID) as error:
-        return _fail(str(error), error, arguments, status=2)
+        return _fail(str(error), status=2)
     except SegueError as error:
-        return _fail(str(error), error, arguments, status=1)
+        return _fail(str(error), status=1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("segue: stopped", err=True)
         return 130
     except Exception as error:  # noqa: BLE001  # the outermost frame: nothing else can turn it into one line
         text = f"{type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
-        return _fail(text, error, arguments, status=1)
+        return _fail(text, status=1)
     return status if isinstance(status, int) else 0
 
 
-def _fail(text: str, error: Exception, arguments: Sequence[str], *, status: int) -> int:
-    if "--debug" in arguments:
-        traceback.print_exception(error)
-    legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    click.echo(f"segue: error: {' '.join(legible.splitlines())}", err=True)
+def _fail(text: str, *, status: int) -> int:
+    click.echo(f"segue: error: {' '.join(legible(text).splitlines())}", err=True)
     return status

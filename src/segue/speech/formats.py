@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from segue.speech.names import legible
+
 if TYPE_CHECKING:  # so that a command's help can list the formats without loading NumPy
     from segue.speech.detection import Detection
 
@@ -34,11 +36,6 @@ class Format:
     def document(self, items: Iterable[str]) -> str:
         """One whole document."""
         return self.opening + self.separator.join(items) + self.closing
-
-
-def legible(name: str) -> str:
-    r"""A file name as valid text: bytes that are no UTF-8 (surrogates, as Python reads them) become ``\xe9``."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def to_dict(file: str, detection: "Detection") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import BinaryIO, TypeAlias, cast
 
 from segue.errors import AudioEmpty, AudioNotFound, AudioUnreadable
+from segue.speech.names import printable
 
 Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -83,10 +84,10 @@ def _unreadable(name: str, error: OSError) -> AudioUnreadable:
     return AudioUnreadable(f"{name}: cannot be read ({reason}); check the permissions and the disk")
 
 
-def printable(name: object) -> str:
-    """A name for a message of one line: escaped where it holds line breaks or bytes that no terminal can show."""
+def _name(name: object) -> str:
+    """What messages of one line call it."""
     text = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else f"<{type(name).__name__}>"
-    return text if text.isprintable() and text else repr(text)
+    return printable(text) or "''"
 
 
 def open_source(source: Encoded, stack: ExitStack) -> Source:
@@ -98,11 +99,11 @@ def open_source(source: Encoded, stack: ExitStack) -> Source:
     if isinstance(source, bytes | bytearray | memoryview):
         return Source(io.BytesIO(source), name="bytes")
     if isinstance(source, str | os.PathLike):
-        name = printable(source)
+        name = _name(source)
         return _seekable(stack.enter_context(_open_path(source, name)), name, stack)
     if isinstance(cast(object, source), io.TextIOBase):
         raise AudioUnreadable("file object: it is open as text; open it in binary mode ('rb')")
-    return _seekable(source, printable(getattr(source, "name", source)), stack)
+    return _seekable(source, _name(getattr(source, "name", source)), stack)
 
 
 def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:

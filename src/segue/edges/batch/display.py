@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from segue.edges.batch.tally import Tally
-from segue.speech.formats import Format, legible
+from segue.speech.formats import Format
+from segue.speech.names import printable
 
 if TYPE_CHECKING:
     from segue.speech.detection import Detection
@@ -29,12 +30,6 @@ def table_format(*, width: int | None, styled: bool) -> Format:
         return [text.getvalue()]
 
     return Format("txt", render)
-
-
-def plain(name: str) -> str:
-    """A file name that cannot move the cursor or break a line."""
-    text = legible(name)
-    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 class Bar:
@@ -94,11 +89,10 @@ def _table(file: str, detection: "Detection") -> Group:
     count = len(detection.segments)
     speech = f"{detection.speech_ms / 1000:.3f} s of speech in {detection.duration_ms / 1000:.3f} s"
     share = f" ({detection.speech_ms / detection.duration_ms:.1%})" if detection.duration_ms else ""
-    model = f"{detection.model.id}@{detection.model.revision}" if detection.model.revision else detection.model.id
     return Group(
-        Text(f"{'standard input' if file == '-' else plain(file)}{channel}", style="bold", overflow="fold"),
+        Text(f"{'standard input' if file == '-' else printable(file)}{channel}", style="bold", overflow="fold"),
         *([table] if count else []),
         Text(f"{count or 'no'} segment{'s' * (count != 1)}, {speech}{share}"),
-        Text(f"mode {detection.mode}, model {plain(model)}", style="dim", overflow="fold"),
+        Text(f"mode {detection.mode}, model {printable(str(detection.model))}", style="dim", overflow="fold"),
         Text(),
     )

@@ -1,0 +1,26 @@
+"""Names as text."""
+
+import os
+
+import pytest
+
+from segue.speech.names import legible, printable
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "line"),
+    [
+        ("会议 1.wav", "会议 1.wav", "会议 1.wav"),
+        (os.fsdecode(b"caf\xe9.wav"), "caf\\xe9.wav", "caf\\xe9.wav"),
+        ("two\nlines", "two\nlines", "two\\nlines"),
+        ("会\x1b[2J议", "会\x1b[2J议", "会\\x1b[2J议"),
+        ("\ud800", "\\ud800", "\\ud800"),
+        ("", "", ""),
+    ],
+)
+def test_any_name_can_be_shown(name: str, valid: str, line: str) -> None:
+    """Odd bytes are escaped in both; line breaks and control characters where one line is wanted; all else stays."""
+    assert legible(name) == valid
+    assert printable(name) == line
+    assert printable(name).isprintable()
+    assert legible(name).encode().decode() == valid
