@@ -81,6 +81,30 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
     assert opened(tmp_path, "/a/y.wav").holds("/a/y.wav", "this")
 
 
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"\xff", b"null", b'{"name": "x"}'])
+def test_a_line_that_is_not_ours_is_passed_over(tmp_path: Path, line: bytes) -> None:
+    """Nesting too deep to parse, other bytes than UTF-8 and other objects cost that line alone."""
+    opened(tmp_path, "/a/x.wav").write("/a/x.wav", b"x", made_by="this")
+    manifest = tmp_path / MANIFEST
+    manifest.write_bytes(line + b"\n" + manifest.read_bytes() + line)
+    assert opened(tmp_path, "/a/x.wav").holds("/a/x.wav", "this")
+
+
+def test_a_second_run_into_the_directory_is_refused(tmp_path: Path) -> None:
+    """While one run holds the directory another has one clear error that names it; afterwards it may."""
+    with ResultDirectory.held(tmp_path / "out", "json") as results:
+        with (
+            pytest.raises(OutputError, match=r"out: another segue detect is writing"),
+            ResultDirectory.held(tmp_path / "out", "rttm"),
+        ):
+            pass
+        results.reserve(["/a/x.wav"])
+        results.write("/a/x.wav", b"x", made_by="this")
+    with ResultDirectory.held(tmp_path / "out", "json") as results:
+        results.reserve(["/a/x.wav"])
+        assert results.holds("/a/x.wav", "this")
+
+
 def test_odd_and_long_names_have_results(tmp_path: Path) -> None:
     """Names of other bytes than UTF-8, and names as long as a file system takes, are written and found again."""
     sources = [os.fsdecode(b"/a/caf\xe9.wav"), "/a/" + "长" * 84 + ".w", "/b/" + "长" * 84 + ".w"]

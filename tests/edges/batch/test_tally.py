@@ -1,6 +1,7 @@
 """Counts of a run."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ def test_the_tally_counts_files_audio_speech_and_speed() -> None:
     tally = Tally([Input(f"{n}.wav") for n in range(4)], clock_s=lambda: now[0])
     for n, outcome in enumerate(
         [
-            Outcome(Input("0.wav"), duration_ms=3_600_000, speech_share=0.5),
+            Outcome(Input("0.wav"), duration_ms=3_600_000, speech_ms=1_800_000),
             Outcome(Input("1.wav"), failure=Failure("audio", "bad")),
             Outcome(Input("2.wav"), skipped=True),
         ]
@@ -36,13 +37,25 @@ def test_the_share_done_counts_bytes_and_what_is_under_way(tmp_path: os.PathLike
         with open(path, "wb") as file:
             file.write(bytes(size))
     inputs = [Input(path) for path in paths]
-    tally = Tally(inputs, length_ms=lambda _: 1000)
+    tally = Tally(inputs)
     tally.begin(inputs[0])
-    tally.hear(500)
+    tally.hear(500, 1000)
     assert tally.share == pytest.approx(0.45)
     assert tally.heard_ms == 500
     tally.add(Outcome(inputs[0], duration_ms=1000))
     assert tally.share == pytest.approx(0.9)
+
+
+def test_a_header_that_promises_nothing_or_too_little_cannot_pass_the_end(tmp_path: Path) -> None:
+    """Without a promise an input counts when it is done; with one that is too small, as whole and no more."""
+    (tmp_path / "x").write_bytes(bytes(100))
+    item = Input(str(tmp_path / "x"))
+    tally = Tally([item])
+    tally.begin(item)
+    tally.hear(500, None)
+    assert tally.share == 0
+    tally.hear(500, 100)
+    assert tally.share == 1
 
 
 def test_times_read_well() -> None:

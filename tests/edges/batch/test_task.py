@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from segue.edges.batch.inputs import Input, expand
 from segue.edges.batch.results import ResultDirectory
 from segue.edges.batch.task import Outcome, Request, Task
 from segue.errors import OutputError
+from segue.speech.detector import Progress
 from segue.speech.formats import FORMATS
 from segue.speech.scorer import Samples
 from tests.fakes import loudness_detector
@@ -27,7 +27,7 @@ def recording(path: Path, *, channels: int = 1, seconds: int = 4) -> Input:
     return Input(str(path))
 
 
-def run(task: Task, item: Input, heard: Callable[[int], None] = lambda _: None) -> Outcome:
+def run(task: Task, item: Input, heard: Progress = lambda *_: None) -> Outcome:
     return task.run(item, lambda: None, heard)
 
 
@@ -37,12 +37,14 @@ def explode(_: Samples) -> None:
 
 def test_an_input_is_detected_and_rendered(tmp_path: Path) -> None:
     """The outcome has the rendered items, the duration and the share of speech, and progress was told."""
-    heard: list[int] = []
-    outcome = run(Task(loudness_detector(), Request(FORMATS["jsonl"])), recording(tmp_path / "x.wav"), heard.append)
+    heard: list[tuple[int, int | None]] = []
+    task = Task(loudness_detector(), Request(FORMATS["jsonl"]))
+    outcome = run(task, recording(tmp_path / "x.wav"), lambda *told: heard.append(told))
     result = json.loads(outcome.items[0])
     assert result["segments"]
-    assert outcome.duration_ms == result["duration_ms"] == heard[-1] == 4000
-    assert 0.2 < outcome.speech_share < 0.9
+    assert outcome.duration_ms == result["duration_ms"] == heard[-1][0] == 4000
+    assert heard[-1][1] == 4000
+    assert 0.2 < outcome.speech_ms / outcome.duration_ms < 0.9
 
 
 def test_split_channels_are_one_item_each(tmp_path: Path) -> None:
@@ -54,6 +56,7 @@ def test_split_channels_are_one_item_each(tmp_path: Path) -> None:
     assert left["segments"]
     assert not right["segments"]
     assert outcome.duration_ms == 4000
+    assert outcome.speech_ms == sum(s["end_ms"] - s["start_ms"] for s in left["segments"]) // 2
 
 
 def test_any_error_of_one_input_is_its_failure(tmp_path: Path) -> None:
@@ -145,5 +148,5 @@ def test_a_stop_gets_through(tmp_path: Path) -> None:
 
     with pytest.raises(Stopped):
         Task(loudness_detector(), Request(FORMATS["json"])).run(
-            recording(tmp_path / "x.wav"), checkpoint, lambda _: None
+            recording(tmp_path / "x.wav"), checkpoint, lambda *_: None
         )

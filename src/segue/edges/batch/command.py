@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM, Handlers, getsignal, signal
 from threading import current_thread, main_thread
@@ -18,7 +17,8 @@ from segue.edges.batch.results import ResultDirectory
 from segue.edges.batch.tally import Tally
 from segue.edges.batch.task import Failure, Outcome, Request, Task
 from segue.errors import OutputError
-from segue.speech.formats import FORMATS, Format, legible
+from segue.speech.formats import FORMATS, Format
+from segue.speech.names import legible, printable
 
 if TYPE_CHECKING:
     from segue.edges.batch.display import Bar
@@ -28,27 +28,13 @@ _AHEAD_A_THREAD = 32
 """Finished results that may wait for a slower input before them, for each thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line said."""
-
-    paths: tuple[str, ...]
-    recursive: bool
-    model: str | None
-    mode: str | None
-    parameters: tuple[str, ...]
-    channels: str
-    format: str
-    probabilities: bool
-    out: str | None
-    resume: bool
-    jobs: int | None
-
+_CLEAR = b"\r\x1b[2K\x1b[?25h"
+"""To a terminal: empty this line, show the cursor."""
 
 _SECTIONS = {
     "Input": ("recursive", "channels"),
     "Model and decisions": ("model", "mode", "parameters"),
-    "Output": ("format", "probabilities", "out", "resume"),
+    "Output": ("form", "probabilities", "out", "resume"),
     "Running": ("jobs",),
 }
 
@@ -104,6 +90,7 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 @click.option(
     "-f",
     "--format",
+    "form",
     type=click.Choice(["table", *FORMATS]),
     metavar="FORMAT",
     default="table",
@@ -113,86 +100,108 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 @click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
 @click.option("--resume", is_flag=True, help="Skip inputs with a result in DIR of the same bytes, made alike.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Inputs at once.  [default: one a core]")
-def detect(**given: Any) -> int:
+def detect(
+    *,
+    paths: tuple[str, ...],
+    recursive: bool,
+    channels: str,
+    model: str | None,
+    mode: str | None,
+    parameters: tuple[str, ...],
+    form: str,
+    probabilities: bool,
+    out: str | None,
+    resume: bool,
+    jobs: int | None,
+) -> int:
     """Find where the speech is in recordings.
 
     PATH is an audio or video file, a directory (its audio files), a quoted wildcard, or - for standard input. Each
     input fails or succeeds by itself; results come in the order of the inputs.
     """
-    options = Options(**given)
-    parameters = _checked(options)
+    if not paths:
+        raise click.UsageError(
+            "no PATH was given: name a file, a directory, a quoted wildcard, or - for standard input"
+        )
+    if resume and not out:
+        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
+    if probabilities and not (form in FORMATS and FORMATS[form].holds_probabilities):
+        raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
+    asked = _asked(mode, parameters)
+    inputs = expand(paths, recursive=recursive)
+    request = Request(_format(form), split=channels == "split", probabilities=probabilities, resume=resume)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
-    inputs = expand(options.paths, recursive=options.recursive)
 
     from segue import service
     from segue.settings import read_settings
 
-    settings = read_settings()
-    detector = service.load(options.model, mode=options.mode, settings=settings, progress=_say, **parameters)
-    return _Run(options, inputs, detector, debug=debug).run()
+    detector = service.load(model, mode=mode, settings=read_settings(), progress=_say, **asked)
+    with ResultDirectory.held(Path(out), request.format.extension) if out else nullcontext() as results:
+        return _Run(inputs, detector, request, results=results, jobs=jobs, debug=debug).run()
 
 
-def _checked(options: Options) -> dict[str, Any]:
-    """The parameters of --set. Raises click.UsageError or InvalidParameter for options that make no sense."""
-    if not options.paths:
-        raise click.UsageError(
-            "no PATH was given: name a file, a directory, a quoted wildcard, or - for standard input"
-        )
-    if options.resume and not options.out:
-        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
-    if options.probabilities and not (options.format in FORMATS and FORMATS[options.format].holds_probabilities):
-        raise click.UsageError(f"--format {options.format} cannot hold --probabilities: use json or jsonl")
-    pairs = [text.partition("=") for text in options.parameters]
+def _asked(mode: str | None, parameters: Sequence[str]) -> dict[str, Any]:
+    """The parameters of --set. Raises click.UsageError, or InvalidParameter for them and the mode."""
+    pairs = [text.partition("=") for text in parameters]
     for name, equals, value in pairs:
         if not (name and equals and value):
             raise click.UsageError(f"--set {name}{equals}{value}: write NAME=VALUE, such as max_end_silence_time=500")
         if name == "mode":
             raise click.UsageError(f"--set mode={value}: write --mode {value}")
-    parameters = {name: value for name, _, value in pairs}
-    if parameters or options.mode is not None:
+    asked = {name: value for name, _, value in pairs}
+    if asked or mode is not None:
         from segue.speech.rules import Rules
 
-        mode = {} if options.mode is None else {"mode": options.mode}
-        Rules.of(("model", {}), ("--mode", mode), ("--set", parameters))
-    return parameters
+        Rules.of({}, ("--mode", {} if mode is None else {"mode": mode}), ("--set", asked))
+    return asked
 
 
 class _Run:
     """One run: everything that happens between the options and the exit status."""
 
-    def __init__(self, options: Options, inputs: Sequence[Input], detector: "Detector", *, debug: bool) -> None:
-        self._options = options
-        self._inputs = inputs
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        detector: "Detector",
+        request: Request,
+        *,
+        results: ResultDirectory | None,
+        jobs: int | None,
+        debug: bool,
+    ) -> None:
+        self._format = request.format
+        self._results = results
         self._debug = debug
         self._on_terminal = sys.stderr.isatty()
-        self._format = _format(options.format)
-        self._results = ResultDirectory(Path(options.out), self._format.extension) if options.out else None
-        if self._results:
-            self._results.reserve([item.source for item in inputs])
-        request = Request(self._format, options.channels == "split", options.probabilities, options.resume)
-        self._task = Task(detector, request, results=self._results, stdin=_stdin(inputs))
-        self._tally = Tally(inputs, length_ms=_length_ms if self._on_terminal else lambda _: 0)
-        threads = min(options.jobs or _cores(), len(inputs))
-        ahead = threads if options.probabilities else threads * _AHEAD_A_THREAD
+        self._shows_bar = self._on_terminal and os.environ.get("TERM") != "dumb"
+        if results:
+            results.reserve([item.source for item in inputs])
+        self._task = Task(detector, request, results=results, stdin=_stdin(inputs))
+        self._tally = Tally(inputs)
+        threads = min(jobs or _cores(), len(inputs))
+        ahead = threads if request.probabilities else threads * _AHEAD_A_THREAD
         self._crew = Crew(self._work, inputs, threads=threads, ahead=ahead)
 
     def run(self) -> int:
         """The exit status."""
         try:
-            with _stopping(self._crew) as signals, self._bar() as bar:
-                self._print_all(bar)
-                if not self._crew.join(2.0) and signals:  # a thread that waits for a pipe, say
-                    self._leave(self._verdict(signals))
+            with _stopping(self._crew, clear=_CLEAR if self._shows_bar else b"") as signals:
+                with self._bar() as bar:
+                    self._print_all(bar)
+                ended = self._crew.join(2.0)
+                status = self._verdict(signals)
+                if not ended and signals:  # a thread that waits for a pipe, say
+                    sys.stdout.flush()
+                    os._exit(status)
         except BrokenPipeError:  # whoever read our output has seen enough
-            self._crew.stop()
             return 128 + 13
         finally:
             self._crew.stop()
             self._crew.join(2.0)
-        return self._verdict(signals)
+        return status
 
     def _bar(self) -> "AbstractContextManager[Bar | None]":
-        if not self._on_terminal or os.environ.get("TERM") == "dumb":
+        if not self._shows_bar:
             return nullcontext()
         from rich.console import Console  # 60 ms that a pipe has no use for
 
@@ -224,10 +233,9 @@ class _Run:
         if outcome.items and not (self._on_terminal and not sys.stdout.isatty()):
             lines = []
         else:
-            named = (
-                failure.message if outcome.input.file in failure.message else f"{outcome.input.file}: {failure.message}"
-            )
-            lines = [f"error: {failure.message if outcome.input.file == STDIN else named}"]
+            file = printable(outcome.input.file)
+            named = outcome.input.file == STDIN or file in failure.message
+            lines = [f"error: {failure.message if named else f'{file}: {failure.message}'}"]
         if self._debug:
             lines.append(failure.trace.rstrip())
         for line in lines:
@@ -236,7 +244,7 @@ class _Run:
     def _verdict(self, signals: Sequence[int]) -> int:
         if signals:
             done = f"stopped: {self._tally.done} of {self._tally.files} files are done"
-            where = f" and their results are whole in {self._options.out}" if self._results else ""
+            where = f" and their results are whole in {self._results.directory}" if self._results else ""
             how = (
                 "; the same command with --resume goes on" if self._results else "; with --out DIR, --resume can go on"
             )
@@ -245,10 +253,6 @@ class _Run:
         if self._on_terminal:
             _say(self._tally.summary())
         return 1 if self._tally.failed else 0
-
-    def _leave(self, status: int) -> None:
-        sys.stdout.flush()
-        os._exit(status)
 
 
 class _Document:
@@ -296,12 +300,17 @@ def _abandon_stdout() -> None:
 
 
 @contextmanager
-def _stopping(crew: Crew[Input, Outcome]) -> Iterator[list[int]]:
-    """Let Ctrl-C (and SIGTERM) stop the crew in an orderly way, and a second one end the process at once."""
+def _stopping(crew: Crew[Input, Outcome], *, clear: bytes) -> Iterator[list[int]]:
+    """Let Ctrl-C (and SIGTERM) stop the crew in an orderly way, and a second one end the process at once.
+
+    ``clear`` is what standard error is then told, since a bar on it has no chance to leave by itself.
+    """
     signals: list[int] = []
 
     def stop(number: int, _: object) -> None:
         if signals:
+            if clear:
+                os.write(2, clear)
             os._exit(128 + number)
         signals.append(number)
         crew.stop()
@@ -335,16 +344,6 @@ def _stdin(inputs: Sequence[Input]) -> BinaryIO | None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _length_ms(item: Input) -> int:
-    """What a file's header promises, for the bar alone."""
-    import soundfile
-
-    try:
-        return round(soundfile.info(item.file).duration * 1000) if item.size_bytes else 0
-    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
-        return 0
 
 
 def _say(text: str, bar: "Bar | None" = None) -> None:

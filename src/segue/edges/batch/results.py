@@ -10,13 +10,16 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from segue.errors import OutputError
 
 MANIFEST = ".segue-results"
+_LOCK = ".segue-lock"
 _LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary name is longer
 
 
@@ -48,6 +51,26 @@ class ResultDirectory:
             self._read()
         except OSError as error:
             raise _refused(directory, error) from error
+
+    @classmethod
+    @contextmanager
+    def held(cls, directory: Path, extension: str) -> Iterator[Self]:
+        """The directory for a whole run, which no other may have meanwhile: two would choose the same names."""
+        from filelock import FileLock, Timeout  # 50 ms of import
+
+        lock = FileLock(directory / _LOCK, thread_local=False)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout as error:  # an OSError too
+            busy = f"{directory}: another segue detect is writing its results there; wait for it, or write elsewhere"
+            raise OutputError(busy) from error
+        except OSError as error:
+            raise _refused(directory, error) from error
+        try:
+            yield cls(directory, extension)
+        finally:
+            lock.release()
 
     def __repr__(self) -> str:
         return f"ResultDirectory({str(self.directory)!r}, {len(self._entries)} names)"
@@ -133,7 +156,7 @@ class ResultDirectory:
         for line in text.splitlines():
             try:
                 entry = _Entry(**json.loads(line))
-            except (ValueError, TypeError):  # the last line of a run that was killed
+            except (ValueError, TypeError, RecursionError):  # the last line of a run that was killed, or none of ours
                 continue
             self._remember(entry)
 

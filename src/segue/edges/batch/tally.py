@@ -21,36 +21,21 @@ class _UnderWay:
     """An input that a thread is at."""
 
     size_bytes: int
-    length_ms: int
     heard_ms: int = 0
-
-    @property
-    def bytes_done(self) -> float:
-        return self.size_bytes * min(1.0, self.heard_ms / self.length_ms) if self.length_ms else 0.0
+    share: float = 0.0
 
 
 class Tally:
-    """Counts of a run. Threads add to it, the display reads it.
+    """Counts of a run. Threads add to it, the display reads it."""
 
-    ``length_ms`` estimates an input's audio before it is read, 0 where it cannot.
-    """
-
-    def __init__(
-        self,
-        inputs: Sequence[Input],
-        *,
-        length_ms: Callable[[Input], int] = lambda _: 0,
-        clock_s: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, inputs: Sequence[Input], *, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.files = len(inputs)
-        self._length_ms = length_ms
         self._all_bytes = sum(item.size_bytes for item in inputs)
         self._clock_s = clock_s
         self._began_s = clock_s()
         self._lock = threading.Lock()  # guards all below
         self.done = self.failed = self.skipped = 0
-        self.audio_ms = 0
-        self.speech_ms = 0.0
+        self.audio_ms = self.speech_ms = 0
         self._bytes_done = 0
         self._under_way: dict[int, _UnderWay] = {}  # by thread
 
@@ -71,7 +56,8 @@ class Tally:
         with self._lock:
             if not self._all_bytes:
                 return self.done / max(1, self.files)
-            return (self._bytes_done + sum(item.bytes_done for item in self._under_way.values())) / self._all_bytes
+            under_way = sum(item.share * item.size_bytes for item in self._under_way.values())
+            return (self._bytes_done + under_way) / self._all_bytes
 
     @property
     def times_real_time(self) -> float:
@@ -80,14 +66,16 @@ class Tally:
 
     def begin(self, item: Input) -> None:
         """This thread begins an input."""
-        under_way = _UnderWay(item.size_bytes, self._length_ms(item))
+        under_way = _UnderWay(item.size_bytes)
         with self._lock:
             self._under_way[threading.get_ident()] = under_way
 
-    def hear(self, ms: int) -> None:
-        """This thread's input has come so far."""
+    def hear(self, heard_ms: int, promised_ms: int | None) -> None:
+        """This thread's input has come so far, of what its header promises."""
         with self._lock:
-            self._under_way[threading.get_ident()].heard_ms = ms
+            under_way = self._under_way[threading.get_ident()]
+            under_way.heard_ms = heard_ms
+            under_way.share = min(1.0, heard_ms / promised_ms) if promised_ms else 0.0
 
     def add(self, outcome: Outcome) -> None:
         """This thread's input is done."""
@@ -97,7 +85,7 @@ class Tally:
             self.failed += outcome.failure is not None
             self.skipped += outcome.skipped
             self.audio_ms += outcome.duration_ms
-            self.speech_ms += outcome.duration_ms * outcome.speech_share
+            self.speech_ms += outcome.speech_ms
 
     def summary(self) -> str:
         """One line for the end of a run."""

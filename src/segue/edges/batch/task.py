@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -16,7 +16,11 @@ from segue.speech.formats import Format
 
 if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
     from segue.speech.detection import Detection
-    from segue.speech.detector import Detector
+    from segue.speech.detector import Detector, Progress
+
+_MADE_BY = 1
+"""To be raised whenever the same bytes, model and parameters would give another result, or a file of another content:
+so that --resume makes anew what an older Segue made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one input. ``items`` wait to be printed; there are none where a file was written."""
+    """What became of one input. ``items`` wait to be printed; there are none where a file was written.
+
+    ``speech_ms`` of split channels is their mean, as ``duration_ms`` is that of one.
+    """
 
     input: Input
     items: Sequence[str] = ()
     duration_ms: int = 0
-    speech_share: float = 0.0
+    speech_ms: int = 0
     failure: Failure | None = None
     skipped: bool = False
 
@@ -51,7 +58,7 @@ class Request:
 
 
 class Task:
-    """Does one input after another for any number of threads. ``heard(ms)`` is told how far the input has come."""
+    """Does one input after another for any number of threads. ``heard`` is told how far the input has come."""
 
     def __init__(
         self,
@@ -67,7 +74,7 @@ class Task:
         self._stdin = stdin
         self._rules = detector.rules.parameters()
 
-    def run(self, item: Input, checkpoint: Checkpoint, heard: Callable[[int], None]) -> Outcome:
+    def run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
         """The outcome, whatever the input does. Raises OutputError, which concerns all inputs, and Stopped."""
         try:
             return self._run(item, checkpoint, heard)
@@ -80,16 +87,16 @@ class Task:
             failure = Failure("internal", message, traceback.format_exc())
         return self._failed(item, failure)
 
-    def _run(self, item: Input, checkpoint: Checkpoint, heard: Callable[[int], None]) -> Outcome:
+    def _run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
         if item.problem:
             raise item.problem
         made_by = self._made_by(item, checkpoint)
         if self._results and self._request.resume and self._results.holds(item.source, made_by):
             return Outcome(item, skipped=True)
 
-        def progress(ms: int) -> None:
+        def progress(heard_ms: int, promised_ms: int | None) -> None:
             checkpoint()
-            heard(ms)
+            heard(heard_ms, promised_ms)
 
         detect = self._detector.detect_channels if self._request.split else self._one
         source = self._stdin if item.file == STDIN and self._stdin else item.file
@@ -98,13 +105,10 @@ class Task:
         if self._results:
             self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by)
             items = []
-        heard_ms = sum(detection.duration_ms for detection in detections)
-        share = sum(detection.speech_ms for detection in detections) / heard_ms if heard_ms else 0.0
-        return Outcome(item, items, detections[0].duration_ms if detections else 0, share)
+        speech_ms = sum(detection.speech_ms for detection in detections) // len(detections)
+        return Outcome(item, items, detections[0].duration_ms, speech_ms)
 
-    def _one(
-        self, source: str | BinaryIO, *, probabilities: bool, progress: Callable[[int], None]
-    ) -> "Sequence[Detection]":
+    def _one(self, source: str | BinaryIO, *, probabilities: bool, progress: "Progress") -> "Sequence[Detection]":
         return [self._detector.detect(source, probabilities=probabilities, progress=progress)]
 
     def _failed(self, item: Input, failure: Failure) -> Outcome:
@@ -130,7 +134,7 @@ class Task:
         except OSError:
             return ""  # the detector will meet it too, and say what is wrong
         facts = (self._detector.model.digest, self._rules, self._request.split, self._request.probabilities)
-        return hashlib.sha256(json.dumps([1, *facts, sha256.hexdigest()], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([_MADE_BY, *facts, sha256.hexdigest()], sort_keys=True).encode()).hexdigest()
 
 
 def _bytes(form: Format, items: Sequence[str]) -> bytes:
