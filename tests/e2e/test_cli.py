@@ -1,6 +1,7 @@
 """The real ``segue`` command, in a process of its own, with the real model."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pty
@@ -11,8 +12,9 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import termios
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -316,59 +318,70 @@ def test_ctrl_c_keeps_what_is_done_and_resume_goes_on(
     assert {name: (tmp_path / "out" / name).stat().st_ino for name in done} == stamps
 
 
-@pytest.mark.usefixtures("segue")
-def test_a_thread_that_waits_for_ever_does_not_keep_it_alive(clips: list[str], tmp_path: Path) -> None:
-    """With an input that never arrives one Ctrl-C is enough, and a second one ends it at once."""
-    os.mkfifo("never.wav")
-    command = [SEGUE, "detect", "never.wav", *clips, "--out", "out", "-f", "json", "--jobs", "2"]
-    for signals in (1, 2):
-        shutil.rmtree("out", ignore_errors=True)
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-            until(lambda: len(results(tmp_path / "out")) == len(clips))
-            for _ in range(signals):
-                process.send_signal(signal.SIGINT)
-                time.sleep(0.1)  # two signals that are pending together are one
-            _, said = process.communicate(timeout=DEADLINE_S)
-        assert process.returncode == 130
-        assert b"Traceback" not in said
-        assert len(results(tmp_path / "out")) == len(clips)
-
-
 # -- a terminal ----------------------------------------------------------------------------------------------------
 
+CURSOR_HIDDEN, CURSOR_SHOWN = "\x1b[?25l", "\x1b[?25h"
 
-def watched(command: Sequence[str], *, stdout_too: bool) -> tuple[int, str, bytes]:
-    """Run on a terminal: its status, what the terminal showed, what was piped."""
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-    output = theirs if stdout_too else subprocess.PIPE
-    with subprocess.Popen(command, stdin=theirs, stdout=output, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        pipes = [ours] if process.stdout is None else [ours, process.stdout.fileno()]
-        read: dict[int, bytes] = dict.fromkeys(pipes, b"")
-        while pipes:
-            ready, _, _ = select.select(pipes, [], [], DEADLINE_S)
-            assert ready, "nothing came"
+
+class Watched:
+    """A command whose standard error (and output, if wanted) is a terminal: what that has shown, what was piped."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
+        self.process = process
+        self._terminal = terminal
+        self._read: dict[int, bytes] = {terminal: b""} | ({process.stdout.fileno(): b""} if process.stdout else {})
+        self._open = list(self._read)
+
+    @property
+    def shown(self) -> str:
+        return self._read[self._terminal].decode()
+
+    @property
+    def piped(self) -> bytes:
+        return b"".join(text for pipe, text in self._read.items() if pipe != self._terminal)
+
+    def read_until(self, condition: Callable[[], bool], *, only_terminal: bool = False) -> None:
+        """Read what comes until the condition holds."""
+        while not condition():
+            ready, _, _ = select.select([self._terminal] if only_terminal else self._open, [], [], DEADLINE_S)
+            assert ready, f"nothing came after {self.shown!r}"
             for pipe in ready:
                 try:
                     part = os.read(pipe, 65536)
                 except OSError:  # Linux says EIO when the other end of a terminal is gone
                     part = b""
-                read[pipe] += part
+                self._read[pipe] += part
                 if not part:
-                    pipes.remove(pipe)
-        process.wait(DEADLINE_S)
-    os.close(ours)
-    shown, *piped = read.values()
-    return process.returncode, shown.decode(), b"".join(piped)
+                    self._open.remove(pipe)
+
+    def finish(self) -> int:
+        """Read to the end; the status."""
+        self.read_until(lambda: not self._open)
+        return self.process.wait(DEADLINE_S)
+
+
+@contextlib.contextmanager
+def watched(command: Sequence[str], *, stdout_too: bool) -> Iterator[Watched]:
+    """Run on a terminal."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    output = theirs if stdout_too else subprocess.PIPE
+    with subprocess.Popen(command, stdin=theirs, stdout=output, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        try:
+            yield Watched(process, ours)
+        finally:
+            process.kill()
+            os.close(ours)
 
 
 @pytest.mark.usefixtures("segue")
 def test_a_terminal_sees_progress_and_a_summary(clips: list[str]) -> None:
     """On a terminal the bar shows files, audio, speed and time left, then the summary; the results piped are clean."""
     command = [SEGUE, "detect", *clips, "missing.wav", "-f", "jsonl"]
-    status, shown, piped = watched(command, stdout_too=False)
-    assert status == 1
+    with watched(command, stdout_too=False) as terminal:
+        assert terminal.finish() == 1
+        shown, piped = terminal.shown, terminal.piped
     for part in ("/7 files", "h of audio", "x real time", "left"):
         assert part in shown
     assert "segue: error: missing.wav: there is no such file" in shown
@@ -379,12 +392,66 @@ def test_a_terminal_sees_progress_and_a_summary(clips: list[str]) -> None:
 @pytest.mark.usefixtures("segue")
 def test_results_and_bar_share_a_terminal(clips: list[str]) -> None:
     """With results on the same terminal each table is whole, in order, with the summary at the end."""
-    status, shown, _ = watched([SEGUE, "detect", *clips], stdout_too=True)
-    assert status == 0
+    with watched([SEGUE, "detect", *clips], stdout_too=True) as terminal:
+        assert terminal.finish() == 0
+        shown = terminal.shown
     assert shown.count("duration s") == len(clips)
     places = [shown.index(name) for name in clips]
     assert places == sorted(places)
     assert "segue: 6 files: 0:30 of audio" in shown[places[-1] :]
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.usefixtures("segue")
+def test_a_thread_that_waits_for_ever_does_not_keep_it_alive(clips: list[str], tmp_path: Path, signals: int) -> None:
+    """With an input that never arrives one Ctrl-C is enough, and a second one ends it at once, without the last word.
+
+    The bar has left the terminal by then: the cursor is there, and what is said begins a line.
+    """
+    os.mkfifo("never.wav")
+    command = [SEGUE, "detect", "never.wav", *clips, "--out", "out", "-f", "json", "--jobs", "2"]
+    with watched(command, stdout_too=True) as terminal:
+        terminal.read_until(lambda: len(results(tmp_path / "out")) == len(clips) and CURSOR_HIDDEN in terminal.shown)
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.read_until(lambda: CURSOR_SHOWN in terminal.shown)  # the first was acted on
+        if signals == 2:
+            terminal.process.send_signal(signal.SIGINT)
+        assert terminal.finish() == 130
+        shown = terminal.shown
+    assert "Traceback" not in shown
+    assert len(results(tmp_path / "out")) == len(clips)
+    assert shown.rindex(CURSOR_SHOWN) > shown.rindex(CURSOR_HIDDEN)
+    said = "segue: stopped: 6 of 7 files are done and their results are whole in out"
+    assert (said in shown) == (signals == 1)
+    if signals == 1:
+        before, _, after = shown.partition(said)
+        assert before.endswith(("\n", "\r", "\x1b[2K"))
+        assert CURSOR_SHOWN in before
+        assert after.strip() == "; the same command with --resume goes on"
+
+
+@pytest.mark.usefixtures("segue")
+def test_a_second_signal_brings_the_cursor_back(speech: Samples) -> None:
+    """Ended at once while the bar is up (nobody reads the results, so it cannot leave), the terminal is usable."""
+    soundfile.write("long.wav", np.tile(speech, 10), RATE)
+    command = [SEGUE, "detect", "long.wav", "-f", "jsonl", "--probabilities"]
+    with watched(command, stdout_too=False) as terminal:
+        assert terminal.process.stdout is not None
+        pipe = terminal.process.stdout.fileno()
+        room_bytes = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+        terminal.read_until(lambda: waiting_bytes(pipe) == room_bytes, only_terminal=True)
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.process.send_signal(signal.SIGTERM)  # two kinds, since two of one kind may be taken for one
+        assert terminal.process.wait(DEADLINE_S) == 128 + signal.SIGTERM
+        terminal.finish()
+        shown = terminal.shown
+    assert shown.rindex(CURSOR_SHOWN) > shown.rindex(CURSOR_HIDDEN)
+    assert "stopped" not in shown
+
+
+def waiting_bytes(pipe: int) -> int:
+    """Written and not yet read."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------
