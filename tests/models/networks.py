@@ -1,9 +1,10 @@
 """Small FSMN-VAD networks: random weights, what they compute in plain float64, and model directories made of them."""
 
 import pickle
+import shutil
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -320,3 +321,11 @@ def write_network(
     (directory / "am.mvn").write_text(cmvn_text(list(network.cmvn.shift), list(network.cmvn.scale)), encoding="ascii")
     (directory / "config.yaml").write_text(yaml.safe_dump(config(frontend, size.layers)), encoding="utf-8")
     return network
+
+
+def edit(network: Network, directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Make ``directory`` a copy of ``network`` whose config.yaml is changed."""
+    shutil.copytree(network.directory, directory, dirs_exist_ok=True)
+    config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
+    change(config)
+    (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")

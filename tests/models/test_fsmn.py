@@ -2,17 +2,15 @@
 
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import soundfile
-import yaml
 from numpy.typing import NDArray
 
 from segue.errors import InferenceFailed, InvalidSamples, ModelError, ModelIncomplete, ModelInvalid, ModelUnsupported
@@ -22,7 +20,7 @@ from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.features import LOG_FLOOR, Frontend, power_spectra
 from segue.speech.scorer import Samples, SilenceProbs
-from tests.models.networks import KALDI_8K, Network, Sizes, random_cmvn, random_weights, write_network
+from tests.models.networks import KALDI_8K, Network, Sizes, cmvn_text, edit, random_cmvn, random_weights, write_network
 
 NOTHING = np.empty(0, dtype=np.float32)
 
@@ -117,14 +115,6 @@ def test_the_default_models_facts(scorer: FsmnScorer) -> None:
     assert (scorer.sample_rate, scorer.frame_ms, scorer.context_ms) == (16_000, 10, 825)
 
 
-def test_the_models_rules_come_from_its_config(network: Network, tmp_path: Path) -> None:
-    """Decision parameters of config.yaml are the rules' own layer; FunASR's own ignored ones do not disturb."""
-    edit(network, tmp_path, lambda c: c["model_conf"].update(max_end_silence_time=700, fe_prior_thres=0.1, snr_mode=0))
-    _, rules = load(tmp_path)
-    assert rules.max_end_silence_time == 700
-    assert rules.sources()["max_end_silence_time"] == "model"
-
-
 # -- many streams, many threads ------------------------------------------------------------------------------------
 
 
@@ -178,6 +168,20 @@ def test_threads_share_a_scorer(scorer: FsmnScorer, long_speech: Samples) -> Non
     with ThreadPoolExecutor(16) as pool:
         for one, other in zip(pool.map(chunked, audio), alone, strict=True):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_stream_keeps_nothing_of_the_batch_that_it_was_in(tmp_path: Path, layers: int, count: int) -> None:
+    """What a stream holds between chunks is its own state: a batch of a thousand is not kept by its last stream."""
+    scorer, _ = load(write_network(tmp_path, layers=layers).directory)
+    streams = [scorer.open() for _ in range(count)]
+    scorer.accept_many(streams, [np.ones(4_000, dtype=np.float32)] * count)
+    for stream in streams:
+        held = stream.state
+        while isinstance(held.base, np.ndarray):
+            held = held.base
+        assert held.nbytes == stream.state.nbytes == layers * 3 * 6 * 4
 
 
 # -- failures ------------------------------------------------------------------------------------------------------
@@ -239,14 +243,6 @@ def test_nan_samples_do_not_reach_a_scorer(network: Network) -> None:
 # -- directories that cannot run -----------------------------------------------------------------------------------
 
 
-def edit(network: Network, directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """A copy of ``network`` whose config.yaml is changed."""
-    shutil.copytree(network.directory, directory, dirs_exist_ok=True)
-    config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
-    change(config)
-    (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-
-
 def refusal(directory: Path, kind: type[ModelError]) -> str:
     """The message with which ``directory`` is refused: of this very class, and one line."""
     with pytest.raises(ModelError) as caught:
@@ -265,117 +261,26 @@ def test_a_missing_file_is_named(network: Network, tmp_path: Path, name: str) ->
     assert name in refusal(tmp_path, ModelIncomplete)
 
 
-BAD_YAML: Mapping[str, bytes] = {
-    "unclosed": b"frontend_conf: {fs: 16000",
-    "tabs": b"a:\n\t- b",
-    "not UTF-8": b"a: \xff\xfe\x00",
-    "an impossible date": b"a: 2024-13-32",
-    "nested too deep": b"[" * 20_000,
-    "an object": b"!!python/object/apply:os.system ['true']",
-    "a list": b"- 1",
-    "nothing": b"",
-    "a section that is a list": b"frontend_conf: [1]",
-    "a section without content": b"model_conf:",
+CONTRADICTED: Mapping[str, tuple[str, dict[str, object], type[ModelError]]] = {
+    "fewer layers": ("encoder_conf", {"fsmn_layers": 1}, ModelUnsupported),
+    "missing layers": ("encoder_conf", {"fsmn_layers": 3}, ModelInvalid),
+    "silence beyond the classes": ("model_conf", {"sil_pdf_ids": [9]}, ModelInvalid),
 }
 
 
-@pytest.mark.parametrize("content", BAD_YAML)
-def test_a_damaged_config_is_refused(network: Network, tmp_path: Path, content: str) -> None:
-    """A config.yaml that is no YAML, or no FunASR configuration, is invalid, and nothing in it runs."""
-    shutil.copytree(network.directory, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "config.yaml").write_bytes(BAD_YAML[content])
-    assert "config.yaml" in refusal(tmp_path, ModelInvalid)
-
-
-def test_keys_that_are_no_text_do_not_disturb(network: Network, tmp_path: Path) -> None:
-    """A config.yaml may have keys that Segue does not know, of any type."""
-    unknown: list[Any] = [2, None, "x_conf"]
-    edit(network, tmp_path, lambda c: c.update(dict.fromkeys(unknown)))
-    assert load(tmp_path)[0].sample_rate == 8_000
-
-
-UNSUPPORTED: Mapping[str, tuple[str, dict[str, object]]] = {
-    "a gate on loudness": ("model_conf", {"decibel_thres": -40}),
-    "a gate on the SNR": ("model_conf", {"snr_thres": 5.0}),
-    "a gate that is no number": ("model_conf", {"decibel_thres": "loud"}),
-    "a gate that is NaN": ("model_conf", {"decibel_thres": float("nan")}),
-    "every second frame": ("frontend_conf", {"lfr_n": 2}),
-    "another window": ("frontend_conf", {"window": "hanning"}),
-    "dither": ("frontend_conf", {"dither": 1.0}),
-    "samples not scaled": ("frontend_conf", {"upsacle_samples": False}),
-    "frames beyond the ends": ("frontend_conf", {"snip_edges": False}),
-    "an even number stacked": ("frontend_conf", {"lfr_m": 4}),
-    "frames that leave gaps": ("frontend_conf", {"frame_shift": 30}),
-    "frames of half samples": ("frontend_conf", {"fs": 22_050}),
-    "memory of the future": ("encoder_conf", {"rorder": 1}),
-    "memory with strides": ("encoder_conf", {"lstride": 2}),
-    "fewer layers": ("encoder_conf", {"fsmn_layers": 1}),
-}
-
-
-@pytest.mark.parametrize("wish", UNSUPPORTED)
-def test_what_is_not_implemented_is_refused(network: Network, tmp_path: Path, wish: str) -> None:
-    """A configuration that would need another front end, network or gate is refused by name, never run differently."""
-    section, values = UNSUPPORTED[wish]
+@pytest.mark.parametrize("mistake", CONTRADICTED)
+def test_a_config_that_the_weights_contradict_is_refused(network: Network, tmp_path: Path, mistake: str) -> None:
+    """What config.yaml says of layers and classes is held against the network, and the directory is named."""
+    section, values, kind = CONTRADICTED[mistake]
     edit(network, tmp_path, lambda c: c[section].update(values))
-    message = refusal(tmp_path, ModelUnsupported)
-    assert wish == "fewer layers" or str(next(iter(values.values()))) in message
+    assert str(tmp_path) in refusal(tmp_path, kind)
 
 
-INVALID: Mapping[str, tuple[str, dict[str, object]]] = {
-    "rate": ("frontend_conf", {"fs": "16k"}),
-    "rate too high": ("frontend_conf", {"fs": 10**12}),
-    "rate true": ("frontend_conf", {"fs": True}),
-    "no mel bands": ("frontend_conf", {"n_mels": 0}),
-    "other mel bands": ("frontend_conf", {"n_mels": 9}),
-    "half a millisecond": ("frontend_conf", {"frame_shift": 0.5}),
-    "length null": ("frontend_conf", {"frame_length": None}),
-    "layers as text": ("encoder_conf", {"fsmn_layers": "four"}),
-    "no layers": ("encoder_conf", {"fsmn_layers": 0}),
-    "a billion layers": ("encoder_conf", {"fsmn_layers": 10**9}),
-    "missing layers": ("encoder_conf", {"fsmn_layers": 3}),
-    "silence beyond the classes": ("model_conf", {"sil_pdf_ids": [9]}),
-    "silence below them": ("model_conf", {"sil_pdf_ids": [-1]}),
-    "no silence": ("model_conf", {"sil_pdf_ids": []}),
-    "silence as a number": ("model_conf", {"sil_pdf_ids": 0}),
-    "silence as text": ("model_conf", {"sil_pdf_ids": ["0"]}),
-    "a parameter as text": ("model_conf", {"max_end_silence_time": "soon"}),
-    "a parameter out of range": ("model_conf", {"window_size_ms": -5}),
-}
-
-
-@pytest.mark.parametrize("mistake", INVALID)
-def test_an_impossible_config_is_refused(network: Network, tmp_path: Path, mistake: str) -> None:
-    """A value of a wrong type, out of range, or that the weights contradict is invalid, and named."""
-    section, values = INVALID[mistake]
-    edit(network, tmp_path, lambda c: c[section].update(values))
-    message = refusal(tmp_path, ModelInvalid)
-    assert str(tmp_path) in message
-
-
-def test_another_kind_of_model_is_refused(network: Network, tmp_path: Path) -> None:
-    """A directory with another network of FunASR's is not an FSMN-VAD, and is told by its name."""
-    edit(network, tmp_path, lambda c: c.update(model="Paraformer"))
-    assert "Paraformer" in refusal(tmp_path, ModelUnsupported)
-
-
-BAD_MVN: Mapping[str, str] = {
-    "too short": "<AddShift> [ 1 2 ] <Rescale> [ 1 2 ]",
-    "one vector": "<AddShift> [ 1 2 ]",
-    "text": "<AddShift> [ a b ] <Rescale> [ 1 2 ]",
-    "empty": "",
-    "NaN": f"<AddShift> [ {'nan ' * 24} ] <Rescale> [ {'1 ' * 24} ]",
-    "infinite": f"<AddShift> [ {'1 ' * 24} ] <Rescale> [ {'inf ' * 24} ]",
-    "not ASCII": "ü",
-}
-
-
-@pytest.mark.parametrize("content", BAD_MVN)
-def test_a_damaged_normalisation_is_refused(network: Network, tmp_path: Path, content: str) -> None:
-    """An am.mvn of another length, or that holds no finite numbers, is invalid."""
-    shutil.copytree(network.directory, tmp_path, dirs_exist_ok=True)
-    (tmp_path / "am.mvn").write_text(BAD_MVN[content], encoding="utf-8")
-    assert "am.mvn" in refusal(tmp_path, ModelInvalid)
+def test_a_front_end_of_another_width_is_refused(network: Network, tmp_path: Path) -> None:
+    """A config.yaml and an am.mvn that agree with each other and not with the network are refused."""
+    edit(network, tmp_path, lambda c: c["frontend_conf"].update(n_mels=9))
+    (tmp_path / "am.mvn").write_text(cmvn_text([0.0] * 27, [1.0] * 27), encoding="ascii")
+    assert "takes 24 features, its config.yaml makes 9 x 3" in refusal(tmp_path, ModelInvalid)
 
 
 def test_an_int8_export_is_refused(model_directory: Path, tmp_path: Path) -> None:

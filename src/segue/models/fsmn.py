@@ -1,23 +1,20 @@
 """A directory with FunASR's FSMN-VAD (``model.onnx`` or ``model.pt``, ``am.mvn``, ``config.yaml``) -> a Scorer."""
 
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnxruntime
-import yaml
 from numpy.typing import NDArray
 
-from segue.errors import InferenceFailed, InvalidParameter, ModelIncomplete, ModelInvalid, ModelUnsupported
-from segue.models.fsmn_graph import Cmvn, build
+from segue.errors import InferenceFailed, ModelIncomplete, ModelInvalid, one_line
+from segue.models.fsmn_config import FsmnConfig, read_config
+from segue.models.fsmn_graph import build
 from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
 from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
-from segue.speech.rules import PARAMETERS, Rules
-from segue.speech.samples import MAX_RATE_HZ, MIN_RATE_HZ
+from segue.speech.rules import Rules
 from segue.speech.scorer import Samples, ScoreStream, SilenceProbs
 
 _BLOCK_FRAMES = 500
@@ -100,7 +97,9 @@ class FsmnScorer:
                 state = np.stack([streams[i].state for i in members], axis=1)
             p, state = self._run(power, state)
             for k, i in enumerate(members):
-                answers[i], streams[i].state = p[k], state[:, k]
+                answers[i] = p[k]
+                # A view would keep the states of the whole batch alive.
+                streams[i].state = state[:, k] if len(members) == 1 else state[:, k].copy()
         return answers
 
     def new_state(self) -> NDArray[np.float32]:
@@ -116,7 +115,7 @@ class FsmnScorer:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise InferenceFailed(f"the FSMN-VAD graph failed: {_line(error)}") from error
+            raise InferenceFailed(f"the FSMN-VAD graph failed: {one_line(error)}") from error
         if not isfinite(np.add.reduce(p, axis=None)):
             raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
         return p, state_out
@@ -148,26 +147,26 @@ def load(directory: Path) -> tuple[FsmnScorer, Rules]:
 
     Raises ModelIncomplete, ModelInvalid, or ModelUnsupported for a configuration that Segue does not implement.
     """
-    config = _read_config(directory / "config.yaml")
-    frontend = _frontend(config, directory)
-    given_layers = config.get("encoder_conf", {}).get("fsmn_layers", 4)
-    weights = _read_weights(directory, _whole("fsmn_layers", given_layers, (1, 64), directory))
-    layers, (channels, taps) = len(weights.blocks), weights.blocks[0].memory.shape
-    width = weights.inputs[0].weight.shape[0]
+    config = read_config(directory)
+    weights = _read_weights(directory, config.layers)
+    _check_fit(config, weights, directory)
+    graph = build(config.frontend, config.cmvn, weights, config.silence_classes)
+    channels, taps = weights.blocks[0].memory.shape
+    return FsmnScorer(graph, config.frontend, (len(weights.blocks), taps - 1, channels)), config.rules
+
+
+def _check_fit(config: FsmnConfig, weights: FsmnWeights, directory: Path) -> None:
+    frontend, width, classes = config.frontend, len(weights.inputs[0].weight), len(weights.outputs[1].bias)
     if width != frontend.mel_bins * frontend.lfr_frames:
         raise ModelInvalid(
             f"{directory}: the network takes {width} features, its config.yaml makes "
             f"{frontend.mel_bins} x {frontend.lfr_frames}"
         )
-    decisions = config.get("model_conf", {})
-    silence_classes = decisions.get("sil_pdf_ids", [0])
-    classes = len(weights.outputs[1].bias)
-    if not isinstance(silence_classes, list) or not silence_classes:
-        raise ModelInvalid(f"{directory}: sil_pdf_ids must be a list of classes, not {silence_classes!r}")
-    for silence_class in silence_classes:
-        _whole("sil_pdf_ids", silence_class, (0, classes - 1), directory)
-    graph = build(frontend, _read_cmvn(directory / "am.mvn", width), weights, silence_classes)
-    return FsmnScorer(graph, frontend, (layers, taps - 1, channels)), _rules(decisions, frontend, directory)
+    if max(config.silence_classes) >= classes:
+        raise ModelInvalid(
+            f"{directory}: sil_pdf_ids={list(config.silence_classes)!r:.80} in config.yaml, the network has {classes} "
+            f"classes, from 0 to {classes - 1}"
+        )
 
 
 def _session(graph: bytes) -> onnxruntime.InferenceSession:
@@ -178,7 +177,7 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base
-        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {_line(error)}") from error
+        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {one_line(error)}") from error
 
 
 def _read_weights(directory: Path, layers: int) -> FsmnWeights:
@@ -188,102 +187,3 @@ def _read_weights(directory: Path, layers: int) -> FsmnWeights:
     if checkpoint.is_file():
         return read_checkpoint(checkpoint, layers)
     raise ModelIncomplete(f"{directory} has neither model.onnx nor model.pt: give a directory with a whole FSMN-VAD")
-
-
-def _read_config(path: Path) -> Mapping[str, Any]:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelIncomplete(
-            f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
-        ) from error
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or 2024-13-32
-        raise ModelInvalid(f"{path} cannot be read as YAML: {_line(error)}") from error
-    sections = ("frontend_conf", "encoder_conf", "model_conf")
-    if not isinstance(config, dict) or not all(isinstance(config.get(name, {}), dict) for name in sections):
-        raise ModelInvalid(f"{path} is not a FunASR configuration (a mapping with {', '.join(sections)})")
-    kind = config.get("model", "FsmnVADStreaming")
-    if kind != "FsmnVADStreaming":
-        raise ModelUnsupported(f"{path} configures a {kind}, not an FSMN-VAD (FsmnVADStreaming)")
-    return config
-
-
-def _frontend(config: Mapping[str, Any], directory: Path) -> Frontend:
-    """Refuse what the front end would have to do otherwise; never run a model on features it was not trained on."""
-    front, encoder = config.get("frontend_conf", {}), config.get("encoder_conf", {})
-    fixed = {"window": "hamming", "dither": 0.0, "lfr_n": 1, "snip_edges": True, "upsacle_samples": True}  # sic
-    fixed_encoder = {"rorder": 0, "lstride": 1}
-    for given, wanted in ((front, fixed), (encoder, fixed_encoder)):
-        for name, value in wanted.items():
-            if given.get(name, value) != value:
-                raise ModelUnsupported(f"{directory}: {name}={given[name]!r} is not implemented; only {value!r} is")
-    rate, length_ms, shift_ms, mels, stacked = (
-        _whole(name, front.get(name, default), bounds, directory) for name, default, bounds in _FRONTEND_NUMBERS
-    )
-    if stacked % 2 == 0 or shift_ms > length_ms or rate * length_ms % 1000 or rate * shift_ms % 1000:
-        raise ModelUnsupported(
-            f"{directory}: frames of {length_ms} ms each {shift_ms} ms at {rate} Hz, {stacked} stacked, are not "
-            "implemented; they must overlap, be whole samples long, and be stacked in an odd number"
-        )
-    return Frontend(rate, length_ms, shift_ms, mels, stacked)
-
-
-# Name in frontend_conf, FunASR's default, what is accepted.
-_FRONTEND_NUMBERS = (
-    ("fs", 16_000, (MIN_RATE_HZ, MAX_RATE_HZ)),
-    ("frame_length", 25, (1, 1_000)),
-    ("frame_shift", 10, (1, 1_000)),
-    ("n_mels", 80, (1, 1_000)),
-    ("lfr_m", 1, (1, 99)),
-)
-
-
-def _whole(name: str, value: object, bounds: tuple[int, int], directory: Path) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not bounds[0] <= value <= bounds[1]:
-        raise ModelInvalid(
-            f"{directory}: {name}={value!r:.80} in config.yaml must be a whole number from {bounds[0]} to {bounds[1]}"
-        )
-    return value
-
-
-def _read_cmvn(path: Path, width: int) -> Cmvn:
-    """Kaldi's nnet1 text form: <AddShift> … [ shifts ] <Rescale> … [ scales ]."""
-    try:
-        vectors = re.findall(r"\[([^\]]*)\]", path.read_text(encoding="ascii"))
-        shift, scale = (np.array(text.split(), dtype=np.float64) for text in vectors[-2:])
-    except FileNotFoundError as error:
-        raise ModelIncomplete(
-            f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelInvalid(f"{path} cannot be read as a Kaldi mean and variance file: {_line(error)}") from error
-    if shift.shape != (width,) or scale.shape != (width,):
-        raise ModelInvalid(
-            f"{path} has {shift.size} shifts and {scale.size} scales, the network takes {width} features"
-        )
-    if not np.isfinite([shift, scale]).all():
-        raise ModelInvalid(f"{path} holds NaN or infinite values")
-    return Cmvn(shift, scale)
-
-
-def _rules(decisions: Mapping[str, Any], frontend: Frontend, directory: Path) -> Rules:
-    for gate in ("decibel_thres", "snr_thres"):
-        value = decisions.get(gate, -100)
-        if not isinstance(value, int | float) or not value <= -100:
-            raise ModelUnsupported(
-                f"{directory}: {gate}={value!r:.80} asks for a loudness gate, which is not implemented; "
-                "set it to -100, its value in FunASR's own models"
-            )
-    known = set(PARAMETERS)
-    window_hops = -(-(frontend.frame_length_ms - frontend.frame_shift_ms) // frontend.frame_shift_ms)
-    facts = {"frame_ms": frontend.frame_shift_ms, "schedule_lag_frames": window_hops + frontend.lookahead_frames}
-    own = {name: value for name, value in decisions.items() if name in known}
-    try:
-        return Rules.of(own, **facts)
-    except InvalidParameter as error:
-        raise ModelInvalid(f"{directory}: config.yaml: {error}") from error
-
-
-def _line(error: Exception) -> str:
-    """What a third party says, on one line."""
-    return " ".join(str(error).split())

@@ -16,7 +16,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from segue.errors import ModelInvalid, ModelUnsupported
+from segue.errors import ModelInvalid, ModelUnsupported, one_line
 from segue.models.torch_archive import read_tensors
 
 Array: TypeAlias = NDArray[np.float32]
@@ -103,8 +103,7 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
         inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in inside}
     except Exception as error:  # protobuf and onnx raise many kinds for damaged files
-        reason = " ".join(str(error).split())
-        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {reason}") from error
+        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error)}") from error
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
     expected = [*_AFFINE, *_AFFINE, "Relu", *(_BLOCK * layers), *_AFFINE, *_AFFINE, "Softmax"]
     plain = all(_is_plain(node) for node in nodes if node.op_type == "Conv")

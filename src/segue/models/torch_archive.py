@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segue.errors import ModelInvalid
+from segue.errors import ModelInvalid, one_line
 
 _DTYPES: Mapping[str, str] = {
     "torch FloatStorage": "<f4",
@@ -194,8 +194,8 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     except ModelInvalid as error:
         raise ModelInvalid(f"{path}: {error}") from error
     except Exception as error:  # a damaged or hostile archive can make zipfile and pickletools raise anything
-        reason = " ".join(str(error).split())
-        raise ModelInvalid(f"{path} cannot be read as a torch checkpoint: {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise ModelInvalid(f"{path} cannot be read as a torch checkpoint: {reason}") from error
     for key in ("state_dict", "model_state_dict"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
