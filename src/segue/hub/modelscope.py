@@ -75,7 +75,7 @@ class _Child:
         self._log = destination / ".client.log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_CHILD)],  # -P: or this directory's modelscope.py hides the client's
+                [sys.executable, "-P", str(_CHILD)],  # -P: or modules of this directory hide others of their name
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

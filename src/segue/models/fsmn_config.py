@@ -20,7 +20,7 @@ from segue.speech.rules import PARAMETERS, Rules
 from segue.speech.samples import MAX_RATE_HZ, MIN_RATE_HZ
 
 _MOST_BYTES_OF_YAML = 64 << 10
-"""An FSMN-VAD's has 1 to 2 KB. PyYAML takes seconds for a megabyte, minutes for one of 1:1:1:… (a number in base 60)."""
+"""An FSMN-VAD's has 1 to 2 KB. PyYAML takes seconds for a megabyte, minutes for 1:1:1:… (a number in base 60)."""
 
 _MOST_BYTES_OF_MVN = 8 << 20  # an FSMN-VAD's has 8 KB
 
