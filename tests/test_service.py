@@ -90,7 +90,7 @@ def test_fetching_loads_no_codec_and_no_network(settings: Settings) -> None:
     code = (
         "import sys; from segue import service; from segue.settings import read_settings;"
         "print(service.fetch(None, settings=read_settings()).revision);"
-        "print(sorted({'numpy', 'scipy', 'onnx', 'onnxruntime', 'av', 'soundfile', 'modelscope'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'scipy', 'onnx', 'onnxruntime', 'av', 'soundfile', 'modelscope_hub'} & set(sys.modules)))"
     )
     environment = os.environ | {"SEGUE_HOME": str(settings.home)}
     finished = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
