@@ -5,23 +5,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.clock import resident_mb
 
 
-def segue_command() -> list[str]:
-    """``segue`` of this environment; empty while the command line does not exist."""
-    script = Path(sys.executable).with_name("segue")
-    return [str(script)] if script.exists() and find_spec("segue.edges.cli") else []
-
-
 def detect_command(path: Path) -> list[str]:
-    """Detect in one file: by the command line, or while there is none by the Python API in a child."""
-    if command := segue_command():
-        return [*command, "detect", "--format", "jsonl", str(path)]
-    return [sys.executable, "-c", f"import segue; print(len(segue.load().detect({str(path)!r})))"]
+    """``segue detect`` of this environment, for one file or directory."""
+    return [str(Path(sys.executable).with_name("segue")), "detect", "--format", "jsonl", str(path)]
 
 
 def children_cpu_s(command: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.clock import by_turns, cpu_s
-from benchmarks.command import children_cpu_s, segue_command
+from benchmarks.command import children_cpu_s, detect_command
 from benchmarks.peers.segue import SeguePeer
 from benchmarks.recording import RATE, Recording
 from benchmarks.table import Table, verdict
@@ -28,11 +28,9 @@ def measure(segue: SeguePeer, recording: Recording, *, files: int, rounds: int, 
     contenders = {
         "Python, short": lambda: cpu_s(lambda: [segue.detector.detect(path) for path in paths]),
         "Python, long": lambda: cpu_s(lambda: segue.detector.detect(long)),
+        "segue detect, short": lambda: children_cpu_s(detect_command(folder)),
+        "segue detect, long": lambda: children_cpu_s(detect_command(long)),
     }
-    if command := segue_command():
-        detect = [*command, "detect", "--format", "jsonl"]
-        contenders["segue detect, short"] = lambda: children_cpu_s([*detect, str(folder)])
-        contenders["segue detect, long"] = lambda: children_cpu_s([*detect, str(long)])
     costs = by_turns(contenders, rounds=rounds)
     hours = files * FILE_S / 3600
     rows, notes = [], []

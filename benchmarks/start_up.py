@@ -5,7 +5,7 @@ from pathlib import Path
 import soundfile
 
 from benchmarks.clock import Spread, wall_s
-from benchmarks.command import children_cpu_s, detect_command, segue_command
+from benchmarks.command import children_cpu_s, detect_command
 from benchmarks.recording import RATE, Recording
 from benchmarks.table import Table, verdict
 
@@ -20,6 +20,6 @@ def measure(recording: Recording, *, rounds: int, scratch: Path) -> Table:
     cpus: list[float] = []
     walls = [wall_s(lambda: cpus.append(children_cpu_s(command))) for _ in range(rounds + 1)]
     wall, cpu = Spread(tuple(walls[1:])), Spread(tuple(cpus[1:]))
-    row = ("segue detect" if segue_command() else "Python in a child process", f"{wall:.2f}", f"{cpu:.2f}")
+    row = ("segue detect", f"{wall:.2f}", f"{cpu:.2f}")
     note = verdict("wall seconds", wall.median, wanted=f"under {WANTED_S}", good=wall.median < WANTED_S)
     return Table(f"Start-up: a file of 10 s, {rounds} runs", ("", "wall s", "CPU s"), (row,), (note,))

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import soundfile
 
-from benchmarks.command import detect_command, segue_command, watched
+from benchmarks.command import detect_command, watched
 from benchmarks.recording import RATE, Recording, Samples
 from benchmarks.table import Table, verdict
 
@@ -30,8 +30,7 @@ def measure(recording: Recording, *, hours: float, scratch: Path) -> Table:
         rows.append((suffix, f"{size_mb:.0f}", f"{peak:.0f}", f"{wall:.0f}", f"{hours * 3600 / wall:.0f}"))
     note = verdict("the largest peak", max(peaks), wanted=f"under {WANTED_MB} MB", good=max(peaks) < WANTED_MB)
     columns = ("format", "file MB", "peak resident MB", "wall s", "x real time")
-    how = "segue detect" if segue_command() else "Python in a child process"
-    return Table(f"A recording of {hours:g} hours, {how}", columns, rows, (note,))
+    return Table(f"A recording of {hours:g} hours, segue detect", columns, rows, (note,))
 
 
 def _minutes(recording: Recording, hours: float) -> Iterator[Samples]:

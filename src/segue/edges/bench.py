@@ -118,9 +118,10 @@ def _machine(detector: "Detector") -> dict[str, Any]:
 
     packages = ("segue", "numpy", "scipy", "onnxruntime")
     return {
-        "model": f"{detector.model.id}@{detector.model.revision or detector.model.digest[:12]}",
+        "model": str(detector.model),
+        "digest": detector.model.digest[:12],
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "versions": ", ".join(f"{name} {version(name)}" for name in packages),
     }
@@ -142,7 +143,7 @@ def _print(medians: dict[str, float], measured: dict[str, list[float]], facts: d
     labels = {
         "whole": "a recording, x real time",
         "alone": f"live streams per core, chunks of {_CHUNK_MS} ms, each alone",
-        "batches": f"live streams per core, chunks of {_CHUNK_MS} ms, {_BATCH} scored in one call",
+        "batches": f"live streams per core, chunks of {_CHUNK_MS} ms, engine alone, {_BATCH} streams a call",
     }
     table = Table("one thread, CPU time", "median", "lowest", "highest", box=None, pad_edge=False)
     for column in table.columns[1:]:
@@ -154,5 +155,5 @@ def _print(medians: dict[str, float], measured: dict[str, list[float]], facts: d
     console.width = max(console.width, 100)
     console.print(table)
     console.print(f"\n{facts['rounds']} rounds of {facts['audio_s']:.0f} s: {facts['source']}", soft_wrap=True)
-    for name in ("model", "processor", "cores", "system", "versions"):
+    for name in ("model", "digest", "processor", "cores", "system", "versions"):
         console.print(f"{name}: {facts[name]}", soft_wrap=True)
