@@ -145,6 +145,7 @@ for number in itertools.count():
 def killed_once(directory: Path, moment: random.Random) -> None:
     """Kill a process that switches for ever; then its journal is whole, and what it names is what it may name."""
     command = [sys.executable, "-c", SWITCHER, str(directory)]
+    before = [entry.route.primary for entry in journal_at(directory).last_routes() if entry.route][:1]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         assert child.stdout is not None
@@ -155,7 +156,7 @@ def killed_once(directory: Path, moment: random.Random) -> None:
         child.send_signal(signal.SIGKILL)
         lines += child.stdout.readlines()
     words = [line.split() for line in lines if line.endswith("\n")]
-    acknowledged = [name for verb, name in words if verb == "has"][-1:]
+    acknowledged = (before + [name for verb, name in words if verb == "has"])[-1:]
     wanted = [words[-1][1]] if words[-1][0] == "wants" else []
     journal = journal_at(directory)
     assert journal.notice == ""

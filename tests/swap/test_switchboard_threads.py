@@ -30,7 +30,7 @@ PATIENCE_S = 10.0
 def hectic() -> Iterator[None]:
     """Threads take turns as often as Python can, so that what is not guarded shows."""
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     try:
         yield
     finally:
@@ -46,7 +46,7 @@ def shaken(*, every: int = 5) -> Iterator[None]:
     dice = random.Random(every)
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.endswith(("switchboard.py", "fleet.py", "current.py")):
+        if not frame.f_code.co_filename.endswith(("switchboard.py", "fleet.py", "current.py", "journal.py")):
             return None
         frame.f_trace_opcodes = True
         if event == "opcode" and dice.randrange(every) == 0:
@@ -443,9 +443,8 @@ def test_drain_wakes_when_the_last_lease_is_back() -> None:
     world.board.switch(Route(b))
     with ThreadPoolExecutor(1) as pool:
         drained = pool.submit(world.board.drain, a, 3 * PATIENCE_S)
-        while world.board.snapshot()[a].state is not State.DRAINING:
+        while not world.board._fleet.changed._waiters:  # type: ignore[attr-defined]  # Condition says it nowhere else
             pass
-        assert not drained.done()
         lease.release()
         assert drained.result(PATIENCE_S) is True
 
@@ -465,7 +464,7 @@ def test_the_journal_of_many_threads(tmp_path: Path) -> None:
             else:
                 journal.defer(entry)
 
-    with hectic(), crowd(8, write):
+    with shaken(), crowd(8, write):
         pass
     rows = list(reversed(journal.history(10_000)))
     for number in range(8):
