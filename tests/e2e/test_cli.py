@@ -23,6 +23,7 @@ import pytest
 import soundfile
 
 from scripts.speech import Samples
+from segue.edges.batch.results import ResultDirectory
 
 SEGUE = str(Path(sysconfig.get_path("scripts")) / "segue")
 RATE = 16_000
@@ -239,6 +240,16 @@ def test_equal_names_have_results_of_their_own(segue: Callable[..., Any], clips:
     found = [json.loads((tmp_path / "new/out" / name).read_bytes())["file"] for name in results(tmp_path / "new/out")]
     assert sorted(found) == ["a/x.wav", "b/x.wav"]
     assert os.listdir("a") == os.listdir("b") == ["x.wav"]
+
+
+def test_a_second_run_into_one_directory_is_refused(segue: Callable[..., Any], clips: list[str]) -> None:
+    """While another run writes there, it is one line that names the directory, status 1, and no result."""
+    with ResultDirectory.held(Path("out"), "json"):
+        finished = segue("detect", *clips, "--out", "out", "-f", "json", status=1)
+    (line,) = finished.stderr.decode().splitlines()
+    assert line.startswith("segue: error: out: another segue detect is writing its results there")
+    assert results(Path("out")) == []
+    segue("detect", *clips, "--out", "out", "-f", "json")
 
 
 def test_a_full_disk_is_one_line_and_leaves_whole_files(

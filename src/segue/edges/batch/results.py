@@ -2,7 +2,7 @@
 
 ``.segue-results`` in it is a list of JSON lines, appended to and never rewritten; of each name the last line counts.
 It stands beside the results and not in them because RTTM cannot hold it, and a JSON line is promised to the letter.
-A result whose bytes are not those recorded there counts as not made.
+A result whose bytes are not those recorded there counts as not made. ``.segue-lock`` is locked while a run lasts.
 """
 
 import hashlib
