@@ -90,8 +90,20 @@ def test_fetching_loads_no_codec_and_no_network(settings: Settings) -> None:
     code = (
         "import sys; from segue import service; from segue.settings import read_settings;"
         "print(service.fetch(None, settings=read_settings()).revision);"
-        "print(sorted({'numpy', 'scipy', 'onnx', 'onnxruntime', 'av', 'soundfile', 'modelscope_hub'} & set(sys.modules)))"
+        "heavy = {'numpy', 'scipy', 'onnx', 'onnxruntime', 'av', 'soundfile', 'modelscope_hub'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     environment = os.environ | {"SEGUE_HOME": str(settings.home)}
     finished = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines() == ["v2.0.4", "[]"]
+
+
+def test_detecting_leaves_nothing_in_the_home_directory(settings: Settings, tmp_path: Path) -> None:
+    """No library that runs the model keeps an identity there or calls home: ONNX Runtime does unless it is told not to."""
+    home = tmp_path / "home"
+    home.mkdir()
+    code = "import numpy, segue; segue.load().detect(numpy.zeros(16_000), sample_rate=16_000)"
+    environment = os.environ | {"HOME": str(home), "SEGUE_HOME": str(settings.home)}
+    del environment["ORT_DISABLE_TELEMETRY"]
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(home.iterdir()) == []
