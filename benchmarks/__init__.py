@@ -7,3 +7,4 @@ import os
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
     os.environ[_name] = "1"
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

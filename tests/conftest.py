@@ -10,6 +10,8 @@ import pytest
 
 from scripts.speech import Conversation, Samples, conversation
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some tests import ONNX Runtime before segue does
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -99,7 +99,7 @@ def test_fetching_loads_no_codec_and_no_network(settings: Settings) -> None:
 
 
 def test_detecting_leaves_nothing_in_the_home_directory(settings: Settings, tmp_path: Path) -> None:
-    """No library that runs the model keeps an identity there or calls home: ONNX Runtime does unless it is told not to."""
+    """No library that runs the model keeps an identity there; ONNX Runtime does, and calls home, unless told not to."""
     home = tmp_path / "home"
     home.mkdir()
     code = "import numpy, segue; segue.load().detect(numpy.zeros(16_000), sample_rate=16_000)"

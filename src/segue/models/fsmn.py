@@ -1,12 +1,12 @@
 """A directory with FunASR's FSMN-VAD (``model.onnx`` or ``model.pt``, ``am.mvn``, ``config.yaml``) -> a Scorer."""
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from segue.errors import InferenceFailed, ModelIncomplete, ModelInvalid, one_line
@@ -16,6 +16,12 @@ from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
 from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
 from segue.speech.rules import Rules
 from segue.speech.scorer import Samples, ScoreStream, SilenceProbs
+
+# ONNX Runtime reads this when it is imported, and would else keep a device ID in the home directory and send it and
+# the interpreter's path to its makers. Who sets it to 0 gets that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime
 
 _BLOCK_FRAMES = 500
 """Frames scored in one run of the graph: activations stay in the cache (measured best at 500 to 1,000)."""
