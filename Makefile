@@ -19,6 +19,7 @@ help: ## list these targets
 
 run: $(SAMPLE) ## install, make a sample recording and detect the speech in it
 	$(BIN)/segue detect $(SAMPLE)
+	@echo 'The command is .venv/bin/segue; after ". .venv/bin/activate" it is segue.'
 
 test: .venv/.installed ## install and run the tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -36,8 +36,12 @@ class Settings(BaseSettings):
         default_factory=_home, description="Where the model store lives."
     )
     model: str = Field(default="fsmn-vad", description="The model used where none is named.")
-    connect_timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection to an origin.")
-    fetch_timeout_s: float = Field(default=600.0, gt=0, description="Longest time that fetching one model may take.")
+    connect_timeout_s: float = Field(
+        default=3.0, gt=0, le=3600, description="Longest wait for a connection to an origin."
+    )
+    fetch_timeout_s: float = Field(
+        default=600.0, gt=0, le=86400, description="Longest time that fetching one model may take."
+    )
     # speech/audio.py says the same to those who use it alone; to import it from there would load NumPy. A test holds
     # the two together.
     max_audio_s: float = Field(
