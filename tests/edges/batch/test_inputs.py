@@ -68,6 +68,20 @@ def test_what_leads_nowhere_is_an_input_with_a_problem(tmp_path: Path, argument:
     assert argument in str(found.problem)
 
 
+def test_a_pipe_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
+    """A FIFO in a directory or matched by a wildcard would be waited for without end; named itself it is an input."""
+    touch(tmp_path / "a.wav")
+    pipe, link = tmp_path / "live.wav", tmp_path / "link.wav"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    (tmp_path / "lost.wav").symlink_to(tmp_path / "nowhere")
+    for argument in (str(tmp_path), f"{tmp_path}/*.wav"):
+        assert files(expand([argument], recursive=True), tmp_path) == ["a.wav", "lost.wav"]
+    assert expand([str(pipe), str(link)]) == [Input(str(pipe)), Input(str(link))]
+    (found,) = expand([f"{tmp_path}/liv*"])
+    assert "pipes or devices" in str(found.problem)
+
+
 def test_a_missing_file_is_left_to_who_reads_it() -> None:
     """A path that does not exist is an input like any other."""
     assert expand(["no/such.wav"]) == [Input("no/such.wav")]

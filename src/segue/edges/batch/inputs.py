@@ -15,7 +15,7 @@ EXTENSIONS = frozenset({
     ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga",
     ".ogg", ".opus", ".rf64", ".snd", ".ts", ".w64", ".wav", ".wave", ".webm", ".wma",
 })  # fmt: skip
-"""What is taken from a directory. A file that is named itself may have any name: its content decides."""
+"""What is taken from a directory, of regular files alone. What is named itself may have any name and be a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +93,29 @@ def _audio_files(directory: str, recursive: bool) -> Iterator[str]:
     for folder, folders, names in os.walk(directory, onerror=refuse):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS:
-                yield os.path.join(folder, name)
+            path = os.path.join(folder, name)
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS and _is_taken(path):
+                yield path
+
+
+def _is_taken(path: str) -> bool:
+    """Whether a file that nobody named may be read: a pipe among recordings would be waited for without end.
+
+    A link that leads nowhere is taken: that it cannot be read has to be said.
+    """
+    return os.path.isfile(path) or not os.path.exists(path)
 
 
 def _wildcard(pattern: str, recursive: bool) -> Iterator[Input]:
     matched = sorted(glob.iglob(pattern, recursive=True), key=natural)
-    if not matched:
-        yield Input(pattern, AudioNotFound(f"{pattern}: matches no file; check the pattern"))
-    files = list(dict.fromkeys(path for path in matched if not os.path.isdir(path)))  # '**' may find one twice
+    files = list(dict.fromkeys(path for path in matched if _is_taken(path)))  # '**' may find one twice
+    directories = [path for path in matched if os.path.isdir(path)]
     for path in files:
         yield Input(path)
-    for directory in matched if not files else ():  # nothing but directories: as if each were named
+    for directory in directories if not files else ():  # nothing but directories: as if each were named
         yield from _directory(directory, recursive)
+    if not files and not directories:
+        hint = (
+            "matches pipes or devices alone; name each to read it" if matched else "matches no file; check the pattern"
+        )
+        yield Input(pattern, AudioNotFound(f"{pattern}: {hint}"))
