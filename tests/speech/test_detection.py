@@ -1,5 +1,7 @@
 """A detection is the sequence of its segments."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,8 @@ def test_a_model_names_itself() -> None:
     """ID@REVISION, and the ID alone where there is no revision."""
     assert str(ModelIdentity("iic/vad", "v2", "0")) == "iic/vad@v2"
     assert str(ModelIdentity("/a/directory", None, "0")) == "/a/directory"
+
+
+def test_answers_travel_between_processes(detection: Detection) -> None:
+    """A worker process can give its answer back."""
+    assert pickle.loads(pickle.dumps(detection)) == detection

@@ -1,5 +1,8 @@
 """Modes, parameters, precedence and what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,6 +94,8 @@ def test_text_is_accepted_as_from_a_command_line() -> None:
         ("max_end_silence_time", 10**400),
         ("silence_schedule", [(float("inf"), float("inf"))]),
         ("silence_schedule", "inf:100.9"),
+        ("silence_schedule", "nan:100,inf:800"),
+        ("mode", np.array(["classic", "dynamic"])),
         ("threshold", 0.5),
     ],
 )
@@ -123,3 +128,19 @@ def test_schedule_lookup() -> None:
     assert rules.silence_schedule == FUNASR_SCHEDULE
     assert [rules.end_silence_ms(ms) for ms in (0, 10_000, 10_001, 60_000, 60_001)] == [1850, 1850, 850, 50, 0]
     assert Rules.of().end_silence_ms(10**9) == 650
+
+
+def test_rules_travel_between_processes() -> None:
+    """Pickled, copied and compared they are the same rules, layers and all."""
+    rules = Rules.of(MODEL, ("options", {"do_extend": 0})).asking({"mode": "dynamic"})
+    for other in (pickle.loads(pickle.dumps(rules)), copy.deepcopy(rules)):
+        assert other == rules
+        assert other.sources() == rules.sources()
+
+
+def test_a_caller_s_mapping_can_change_later() -> None:
+    """What was given is copied: rules never change."""
+    asked: dict[str, object] = {"max_end_silence_time": 300}
+    rules = Rules.of(MODEL).asking(asked)
+    asked["max_end_silence_time"] = 900
+    assert rules.asking({"do_extend": 0}).max_end_silence_time == 300

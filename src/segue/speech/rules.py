@@ -94,7 +94,7 @@ class Rules:
         model's own. ``frame_ms`` and ``schedule_lag_frames`` are facts of the scorer. Raises InvalidParameter naming
         the parameter and its source.
         """
-        kept = tuple((source, MappingProxyType(dict(layer))) for source, layer in (("model", model), *layers))
+        kept = tuple((source, dict(layer)) for source, layer in (("model", model), *layers))
         mode: Mode = "classic"
         for source, layer in kept:
             mode = _mode(layer.get("mode", mode), source)
@@ -199,7 +199,7 @@ def _stacked(layers: Sequence[Layer], mode: Mode) -> tuple[Layer, ...]:
 
 
 def _mode(value: object, source: str) -> Mode:
-    if value not in MODES:
+    if not isinstance(value, str) or value not in MODES:
         raise InvalidParameter(f"mode={value!r} ({source}): one of {', '.join(MODES)}")
     return value  # type: ignore[return-value]  # just checked
 
@@ -248,8 +248,8 @@ def _schedule(value: object, source: str) -> Schedule:
             f"silence_schedule={value!r} ({source}): pairs up-to-ms:end-silence-ms, such as 10000:2000,inf:800"
         ) from error
     limits = [limit for limit, _ in schedule]
-    if limits != sorted(set(limits)):
-        raise InvalidParameter(f"silence_schedule={value!r} ({source}): the limits must rise")
+    if limits != sorted(set(limits)) or not all(limit > 0 for limit in limits):  # NaN is not over 0 either
+        raise InvalidParameter(f"silence_schedule={value!r} ({source}): the limits must be over 0 and rise")
     if schedule and limits[-1] != float("inf"):
         raise InvalidParameter(f"silence_schedule={value!r} ({source}): the last limit must be inf")
     return schedule
