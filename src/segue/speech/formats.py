@@ -7,6 +7,7 @@ while later inputs are still being detected. An input gives one item a channel (
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,12 +19,15 @@ if TYPE_CHECKING:  # so that a command's help can list the formats without loadi
     from segue.speech.detection import Detection
 
 Render: TypeAlias = "Callable[[str, Sequence[Detection]], list[str]]"
-"""(file as given, its detections, one a channel) -> items."""
+"""(file as given, or what ``Format.names`` calls it; its detections, one a channel) -> items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How results become text. ``fail`` renders (file, code, message); None where the format cannot hold a failure."""
+    """How results become text. ``fail`` renders (file, code, message); None where the format cannot hold a failure.
+
+    ``names`` gives what the format calls files, from all of a run at once; None where that is the file as given.
+    """
 
     extension: str
     render: Render
@@ -32,6 +36,7 @@ class Format:
     separator: str = ""
     closing: str = ""
     holds_probabilities: bool = False
+    names: Callable[[Sequence[str]], Mapping[str, str]] | None = None
 
     def document(self, items: Iterable[str]) -> str:
         """One whole document."""
@@ -67,16 +72,44 @@ def to_jsonl(file: str, detections: "Sequence[Detection]") -> list[str]:
     return [f"{item}\n" for item in to_json(file, detections)]
 
 
-def to_rttm(file: str, detections: "Sequence[Detection]") -> list[str]:
-    """NIST's RTTM: type, file, channel from 1, start and duration in seconds; the name without folder and extension."""
-    name = re.sub(r"\s", "_", legible(os.path.splitext(os.path.basename(file))[0])) or "_"
-    name = "stdin" if file == "-" else name
+def to_rttm(name: str, detections: "Sequence[Detection]") -> list[str]:
+    """NIST's RTTM: type, the recording's name, channel from 1, start and duration in seconds; blanks become ``_``."""
+    name = _without_blanks(name)
     return [
         f"SPEAKER {name} {(detection.channel or 0) + 1} {segment.start_ms / 1000:.3f} "
         f"{(segment.end_ms - segment.start_ms) / 1000:.3f} <NA> <NA> speech <NA> <NA>\n"
         for detection in detections
         for segment in detection.segments
     ]
+
+
+def recording_names(files: Sequence[str]) -> Mapping[str, str]:
+    """RTTM's names of the recordings of one run: no two files have the same, and none has a blank.
+
+    The name without folder and extension; for files that would have that in common, the path as given without its
+    extension; then the path with it; then that with a number.
+    """
+    paths = {file: "stdin" if file == "-" else file for file in files}
+    names = {file: _without_blanks(_stem(os.path.basename(path))) for file, path in paths.items()}
+    for longer in (_stem, str):
+        count = Counter(names.values())
+        names = {f: name if count[name] == 1 else _without_blanks(longer(paths[f])) for f, name in names.items()}
+    taken: set[str] = set()
+    for file, name in names.items():
+        number = 1
+        while names[file] in taken:
+            number += 1
+            names[file] = f"{name}_{number}"
+        taken.add(names[file])
+    return names
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]
+
+
+def _without_blanks(name: str) -> str:
+    return re.sub(r"\s", "_", legible(name)) or "_"
 
 
 def _json(value: object) -> str:
@@ -110,6 +143,6 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
             "json", to_json, _fail_json, opening="[\n", separator=",\n", closing="\n]\n", holds_probabilities=True
         ),
         "jsonl": Format("jsonl", to_jsonl, _fail_jsonl, holds_probabilities=True),
-        "rttm": Format("rttm", to_rttm),
+        "rttm": Format("rttm", to_rttm, names=recording_names),
     }
 )

@@ -83,7 +83,7 @@ def test_any_error_of_one_input_is_its_failure(tmp_path: Path) -> None:
 def test_standard_input_is_read(tmp_path: Path) -> None:
     """What comes from standard input gives the same result as the file with its bytes."""
     path = recording(tmp_path / "x.wav").file
-    request = Request(FORMATS["rttm"])
+    request = Request(FORMATS["rttm"], names={path: "x", "-": "stdin"})
     piped = Task(loudness_detector(), request, stdin=io.BytesIO(Path(path).read_bytes()))
     (line,) = run(piped, Input("-")).items
     (expected,) = run(Task(loudness_detector(), request), Input(path)).items
@@ -91,7 +91,7 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
 
 
 def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
-    """The same bytes, model, parameters, channels and probabilities are skipped; a change of any of them is not."""
+    """The same bytes, model, parameters, channels, probabilities and name in it are skipped; a change of any is not."""
     item = recording(tmp_path / "x.wav")
     results = ResultDirectory(tmp_path / "out", "json")
     results.reserve([item.source])
@@ -111,6 +111,10 @@ def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
     assert not again(resume, max_end_silence_time=500)
     assert not again(resume, mode="dynamic")
     assert again(resume, mode="dynamic")
+    named = Request(form, resume=True, names={item.file: "a/x"})
+    assert not again(named, mode="dynamic")
+    assert again(named, mode="dynamic")
+    assert not again(resume, mode="dynamic")
     recording(tmp_path / "x.wav", seconds=5)
     assert not again(resume, mode="dynamic")
 

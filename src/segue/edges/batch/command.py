@@ -69,6 +69,10 @@ Examples:
   segue detect lecture.mp3 --set max_end_silence_time=500
 
 \b
+RTTM names a recording by its file name without extension, or by its path
+where two recordings share that.
+
+\b
 Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 130 stopped by Ctrl-C. Results go to standard output, all else to standard error.
 """
@@ -129,7 +133,9 @@ def detect(
         raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
     asked = _asked(mode, parameters)
     inputs = expand(paths, recursive=recursive)
-    request = Request(_format(form), split=channels == "split", probabilities=probabilities, resume=resume)
+    wanted = _format(form)
+    names = wanted.names([item.file for item in inputs if not item.problem]) if wanted.names else {}
+    request = Request(wanted, split=channels == "split", probabilities=probabilities, resume=resume, names=names)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
 
     from segue import service

@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
 from segue.edges.batch.crew import Checkpoint, Stopped
@@ -49,12 +49,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of every input alike."""
+    """What is asked of every input alike. ``names``: what the format calls a file, where not as it was given."""
 
     format: Format
     split: bool = False
     probabilities: bool = False
     resume: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 class Task:
@@ -101,7 +102,7 @@ class Task:
         detect = self._detector.detect_channels if self._request.split else self._one
         source = self._stdin if item.file == STDIN and self._stdin else item.file
         detections = detect(source, probabilities=self._request.probabilities, progress=progress)
-        items = self._request.format.render(item.file, detections)
+        items = self._request.format.render(self._request.names.get(item.file, item.file), detections)
         if self._results:
             self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by)
             items = []
@@ -133,8 +134,10 @@ class Task:
                     sha256.update(block)
         except OSError:
             return ""  # the detector will meet it too, and say what is wrong
-        facts = (self._detector.model.digest, self._rules, self._request.split, self._request.probabilities)
-        return hashlib.sha256(json.dumps([_MADE_BY, *facts, sha256.hexdigest()], sort_keys=True).encode()).hexdigest()
+        request = self._request
+        facts = [self._detector.model.digest, self._rules, request.split, request.probabilities, sha256.hexdigest()]
+        facts += [request.names[item.file]] if item.file in request.names else []
+        return hashlib.sha256(json.dumps([_MADE_BY, *facts], sort_keys=True).encode()).hexdigest()
 
 
 def _bytes(form: Format, items: Sequence[str]) -> bytes:
