@@ -1,5 +1,6 @@
 """A directory of results."""
 
+import json
 import os
 from pathlib import Path
 
@@ -81,13 +82,23 @@ def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
     assert opened(tmp_path, "/a/y.wav").holds("/a/y.wav", "this")
 
 
-@pytest.mark.parametrize("line", [b"[" * 100_000, b"\xff", b"null", b'{"name": "x"}'])
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"\xff", b"null", b'{"name": "x"}', b'{"name": 5, "source": 3}'])
 def test_a_line_that_is_not_ours_is_passed_over(tmp_path: Path, line: bytes) -> None:
     """Nesting too deep to parse, other bytes than UTF-8 and other objects cost that line alone."""
     opened(tmp_path, "/a/x.wav").write("/a/x.wav", b"x", made_by="this")
     manifest = tmp_path / MANIFEST
     manifest.write_bytes(line + b"\n" + manifest.read_bytes() + line)
     assert opened(tmp_path, "/a/x.wav").holds("/a/x.wav", "this")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil.json", "/tmp/evil.json", "in/x.json", "...json", ".segue-x.json", ".json", "x\0.json", "\ud800.json"],
+)
+def test_a_name_that_no_run_chooses_is_passed_over(tmp_path: Path, name: str) -> None:
+    """Whatever a damaged manifest says, a result is written into the directory and not over our own files."""
+    (tmp_path / MANIFEST).write_text(json.dumps({"name": name, "source": "/a/x.wav"}) + "\n")
+    assert opened(tmp_path, "/a/x.wav").path("/a/x.wav") == tmp_path / "x.wav.json"
 
 
 def test_a_second_run_into_the_directory_is_refused(tmp_path: Path) -> None:
@@ -116,6 +127,13 @@ def test_odd_and_long_names_have_results(tmp_path: Path) -> None:
     assert len(visible(tmp_path)) == 3
 
 
+def test_a_hidden_input_has_a_result_that_is_not_hidden(tmp_path: Path) -> None:
+    """Names with a dot before them are for our own files; the result of such an input is found again too."""
+    opened(tmp_path, "/a/.x.wav").write("/a/.x.wav", b"x", made_by="this")
+    assert visible(tmp_path) == ["x.wav.json"]
+    assert opened(tmp_path, "/a/.x.wav").holds("/a/.x.wav", "this")
+
+
 def test_what_no_longer_holds_is_discarded(tmp_path: Path) -> None:
     """Discarding removes our own earlier result, and a name without one stays as it is."""
     results = opened(tmp_path, "/a/x.wav", "/a/y.wav")
@@ -136,7 +154,21 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 
 def test_a_directory_that_cannot_be_is_an_output_error(tmp_path: Path) -> None:
-    """A file in the place of the directory is one clear error that names it."""
+    """A file in the place of the directory is one clear error that names it and says what to do."""
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=r"file.*cannot be written"):
-        ResultDirectory(tmp_path / "file", "json")
+    for directory in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match=r"file.*cannot be made or opened \(.*\); choose another DIR"):
+            ResultDirectory(directory, "json")
+        with pytest.raises(OutputError, match=r"cannot be made or opened"), ResultDirectory.held(directory, "json"):
+            pass
+
+
+def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
+    """A run begins by removing half-written files of ours, and no file whose name is not exactly like theirs."""
+    for name in (f".segue-{'0a' * 16}.tmp", ".segue-notes.tmp", f"x.segue-{'0a' * 16}.tmp"):
+        (tmp_path / name).touch()
+    with ResultDirectory.held(tmp_path, "json"):
+        assert sorted(path.name for path in tmp_path.glob("*.tmp")) == [
+            ".segue-notes.tmp",
+            f"x.segue-{'0a' * 16}.tmp",
+        ]

@@ -8,10 +8,11 @@ A result whose bytes are not those recorded there counts as not made. ``.segue-l
 import hashlib
 import json
 import os
+import re
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -20,6 +21,7 @@ from segue.errors import OutputError
 
 MANIFEST = ".segue-results"
 _LOCK = ".segue-lock"
+_TEMPORARY = re.compile(r"\.segue-[0-9a-f]{32}\.tmp")
 _LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary name is longer
 
 
@@ -50,7 +52,7 @@ class ResultDirectory:
             directory.mkdir(parents=True, exist_ok=True)
             self._read()
         except OSError as error:
-            raise _refused(directory, error) from error
+            raise _unusable(directory, error) from error
 
     @classmethod
     @contextmanager
@@ -66,8 +68,9 @@ class ResultDirectory:
             busy = f"{directory}: another segue detect is writing its results there; wait for it, or write elsewhere"
             raise OutputError(busy) from error
         except OSError as error:
-            raise _refused(directory, error) from error
+            raise _unusable(directory, error) from error
         try:
+            _sweep(directory)
             yield cls(directory, extension)
         finally:
             lock.release()
@@ -139,7 +142,7 @@ class ResultDirectory:
 
     def _free_name(self, source: str) -> str:
         """The input's own name with the extension; with a part of a digest where that is another's, or too long."""
-        base = "stdin" if source == "-" else os.path.basename(source)
+        base = "stdin" if source == "-" else os.path.basename(source).lstrip(".") or "input"  # our own are the hidden
         name = base + self._suffix
         fits = len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
         if fits and name not in self._entries and not os.path.lexists(self.directory / name):
@@ -156,9 +159,11 @@ class ResultDirectory:
         for line in text.splitlines():
             try:
                 entry = _Entry(**json.loads(line))
+                ours = _is_ours(entry)
             except (ValueError, TypeError, RecursionError):  # the last line of a run that was killed, or none of ours
                 continue
-            self._remember(entry)
+            if ours:
+                self._remember(entry)
 
     def _append(self, entries: Sequence[_Entry]) -> None:
         if not entries:
@@ -173,9 +178,19 @@ class ResultDirectory:
             raise _refused(path, error) from error
 
 
+def _is_ours(entry: _Entry) -> bool:
+    """Whether a run may have written that: anybody can edit the manifest, and a name decides where we write."""
+    values: list[object] = list(asdict(entry).values())  # JSON may hold anything
+    if not all(isinstance(value, str) for value in values):
+        return False
+    name = entry.name
+    plain = bool(name) and os.path.basename(name) == name and not name.startswith(".") and "\0" not in name
+    return plain and len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all, whatever happens in between."""
-    temporary = path.with_name(f".segue-{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".segue-{uuid.uuid4().hex}.tmp")  # as _TEMPORARY
     try:
         with temporary.open("xb") as file:
             file.write(content)
@@ -187,6 +202,19 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+def _sweep(directory: Path) -> None:
+    """Remove what a run that was killed left half written. Whoever holds the directory's lock knows it is nobody's."""
+    with suppress(OSError):  # in the way of nobody
+        for name in os.listdir(directory):
+            if _TEMPORARY.fullmatch(name):
+                (directory / name).unlink(missing_ok=True)
+
+
 def _refused(path: Path, error: OSError) -> OutputError:
     reason = error.strerror or type(error).__name__
     return OutputError(f"{path}: the result cannot be written ({reason}); what was written before is whole")
+
+
+def _unusable(directory: Path, error: OSError) -> OutputError:
+    reason = error.strerror or type(error).__name__
+    return OutputError(f"{directory}: cannot be made or opened ({reason}); choose another DIR")
