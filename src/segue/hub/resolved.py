@@ -17,7 +17,7 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedModel:
-    """A model on this machine, verified when it came in. In the store its directory never changes.
+    """A model on this machine, verified when it was resolved. In the store Segue never changes its directory.
 
     ``digest`` names the content: equal digests are the same model, whatever it was called and wherever it came from.
     ``revision`` is None for a directory given by its path; then ``model_id`` is that path. ``note`` is empty, or one

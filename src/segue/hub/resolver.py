@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from segue.errors import InvalidModelID, ModelError, ModelIncomplete, ModelNotFound, OriginUnavailable
+from segue.errors import (
+    DigestMismatch,
+    InvalidModelID,
+    ModelError,
+    ModelIncomplete,
+    ModelNotFound,
+    OriginUnavailable,
+    StoreError,
+)
 from segue.hub.catalog import CATALOG, Catalog
 from segue.hub.digests import file_sha256
 from segue.hub.filesystem import translated
@@ -56,6 +64,9 @@ def resolve(
     catalogue always means the catalogue's model: write ``./NAME`` for a directory of that name. ``fetch_timeout_s``
     limits the whole call, ``progress`` is told one line at a time. Safe to call from many threads and processes.
 
+    Every byte of what the answer names was hashed in this call. A model of the store that was damaged since it came is
+    pulled again; where that fails it is not used, and the DigestMismatch names the file.
+
     Raises InvalidModelID, ModelNotFound, OriginUnavailable, DigestMismatch, ModelIncomplete, StoreError.
     """
     directory = _as_directory(model, catalog)
@@ -64,15 +75,12 @@ def resolve(
             raise InvalidModelID(f"{str(model)!r} is a directory, which has no revision {revision!r}: leave that out")
         return _from_directory(directory, catalog)
     target = _decide(str(model), revision, catalog)
-    found = store.find(target.model_id, target.revision)
+    found = store.find(target.model_id, target.revision, whole=True)
     if found is None:
-        deadline_s = time.monotonic() + fetch_timeout_s
         pull = _Pull(
             target, store, catalog=catalog, connect_timeout_s=connect_timeout_s, progress=progress or _log.debug
         )
-        with store.lock(target.model_id, target.revision, timeout_s=fetch_timeout_s):
-            # Another process may have pulled it meanwhile.
-            found = store.find(target.model_id, target.revision) or pull.run(deadline_s=deadline_s)
+        found = _pull_or_explain(pull, timeout_s=fetch_timeout_s)
     elif found.note:
         _log.info("%s", found.note)
     return replace(found, kind=target.kind)
@@ -167,6 +175,27 @@ def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
 
 
 # -- getting it ----------------------------------------------------------------------------------------------------
+
+
+def _pull_or_explain(pull: "_Pull", *, timeout_s: float) -> ResolvedModel:
+    """Pull under the model's lock. What is here and damaged matters more than why it could not be mended."""
+    target, store = pull.target, pull.store
+    deadline_s = time.monotonic() + timeout_s
+    faults = store.faults(target.model_id, target.revision)
+    if faults:
+        pull.progress(f"{target} in the store is damaged ({', '.join(faults)}): pulling it again")
+    try:
+        with store.lock(target.model_id, target.revision, timeout_s=timeout_s):
+            # Another process may have pulled it meanwhile.
+            found = store.find(target.model_id, target.revision, whole=True)
+            return found or pull.run(deadline_s=deadline_s)
+    except (ModelError, StoreError) as error:
+        if not faults:
+            raise
+        raise DigestMismatch(
+            f"{target} in the store is damaged and is not used: {', '.join(faults)}; mend it with: "
+            f"segue models pull {target} (pulled again just now: {error})"
+        ) from error
 
 
 class _Pull:

@@ -65,12 +65,17 @@ class Store:
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
-    def find(self, model_id: str, revision: str) -> ResolvedModel | None:
-        """What the store has for that ID @ revision, or None. Looks at names and sizes only: see ``verify``."""
+    def find(self, model_id: str, revision: str, *, whole: bool = False) -> ResolvedModel | None:
+        """What the store has for that ID @ revision, or None. Looks at names and sizes, if ``whole`` at every byte."""
         record = self._read(self._ref(model_id, revision))
-        if record is None or record.removed or any(self._fault(record, file) for file in record.files):
+        if record is None or record.removed or any(self._faults(record, whole=whole)):
             return None
         return self._resolved(record)
+
+    def faults(self, model_id: str, revision: str) -> list[str]:
+        """What is wrong with the bytes of that ID @ revision; empty if nothing is, or if it is not in the store."""
+        record = self._read(self._ref(model_id, revision))
+        return [] if record is None or record.removed else list(self._faults(record, whole=True))
 
     def models(self) -> list[ResolvedModel]:
         """Everything that ``find`` would find, sorted by ID and revision."""
@@ -86,8 +91,8 @@ class Store:
                 if model_id is None:
                     problems.append(Problem("?", "?", f"{here} is damaged: delete it, then pull the model again"))
             elif model_id in (None, record.model_id) and revision in (None, record.revision) and not record.removed:
-                faults = (self._fault(record, file, whole=True) for file in record.files)
-                problems += [Problem(record.model_id, record.revision, fault) for fault in faults if fault]
+                faults = self._faults(record, whole=True)
+                problems += [Problem(record.model_id, record.revision, fault) for fault in faults]
         return problems
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -224,7 +229,10 @@ class Store:
             note=record.note,
         )
 
-    def _fault(self, record: Record, file: ModelFile, *, whole: bool = False) -> str:
+    def _faults(self, record: Record, *, whole: bool) -> Iterator[str]:
+        return filter(None, (self._fault(record, file, whole=whole) for file in record.files))
+
+    def _fault(self, record: Record, file: ModelFile, *, whole: bool) -> str:
         """What is wrong with one recorded file; empty if nothing is. ``whole`` reads its bytes."""
         path = self._tree(record) / file.name
         try:
@@ -245,7 +253,7 @@ class Store:
             inode = self._tree(record).stat().st_ino
         except FileNotFoundError:
             return None
-        return inode if any(self._fault(record, file, whole=True) for file in record.files) else None
+        return inode if any(self._faults(record, whole=True)) else None
 
     def _publish_tree(self, fresh: Path, record: Record, *, damaged: int | None) -> None:
         """Put ``fresh`` into its place, unless a tree is there. The store's lock is held."""
