@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from segue.edges.batch.inputs import Input, expand, natural
-from segue.errors import AudioNotFound, InvalidParameter
+from segue.errors import AudioNotFound, AudioUnreadable, InvalidParameter
 
 
 def touch(*paths: Path) -> None:
@@ -80,6 +80,33 @@ def test_a_pipe_is_taken_only_when_it_is_named(tmp_path: Path) -> None:
     assert expand([str(pipe), str(link)]) == [Input(str(pipe)), Input(str(link))]
     (found,) = expand([f"{tmp_path}/liv*"])
     assert "pipes or devices" in str(found.problem)
+
+
+def test_a_directory_that_cannot_be_listed_costs_itself_alone(tmp_path: Path) -> None:
+    """The rest of the tree is taken, and the directory is an input whose problem names it."""
+    touch(tmp_path / "a.wav", tmp_path / "z" / "x.wav")
+    name = "d" * 250
+    depth = 4096 // 251 + 1  # a path that no call takes: even root cannot list it
+    at = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir(name, dir_fd=at)
+        deeper = os.open(name, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = deeper
+    os.close(at)
+    first, refused, last = expand([str(tmp_path)], recursive=True)
+    assert files([first, last], tmp_path) == ["a.wav", "z/x.wav"]
+    assert isinstance(refused.problem, AudioUnreadable)
+    assert str(refused.problem).startswith(f"{refused.file}: cannot be listed (")
+    assert refused.file.startswith(str(tmp_path / name))
+
+
+def test_a_closed_standard_input_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a standard input, - is an input that says so."""
+    monkeypatch.setattr("sys.stdin", None)
+    (found,) = expand(["-"])
+    assert isinstance(found.problem, AudioUnreadable)
+    assert "standard input: is closed" in str(found.problem)
 
 
 def test_a_missing_file_is_left_to_who_reads_it() -> None:

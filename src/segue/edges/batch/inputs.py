@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -61,7 +62,9 @@ def _natural_name(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _expand(argument: str, recursive: bool) -> Iterator[Input]:
-    if argument == STDIN or os.path.isfile(argument):
+    if argument == STDIN and sys.stdin is None:  # so Python has it when the descriptor is closed
+        yield Input(STDIN, AudioUnreadable("standard input: is closed; pipe or redirect the audio into it"))
+    elif argument == STDIN or os.path.isfile(argument):
         yield Input(argument)
     elif os.path.isdir(argument):
         yield from _directory(argument, recursive)
@@ -72,25 +75,23 @@ def _expand(argument: str, recursive: bool) -> Iterator[Input]:
 
 
 def _directory(directory: str, recursive: bool) -> Iterator[Input]:
-    try:
-        found = sorted(_audio_files(directory, recursive), key=natural)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        yield Input(directory, AudioUnreadable(f"{directory}: cannot be listed ({reason}); check its permissions"))
-        return
-    for path in found:
-        yield Input(path)
+    refused: list[OSError] = []
+    found = {path: Input(path) for path in _audio_files(directory, recursive, refused)}
+    for error in refused:  # each costs what is inside it alone
+        folder, reason = error.filename or directory, error.strerror or type(error).__name__
+        problem = AudioUnreadable(f"{folder}: cannot be listed ({reason}); check its permissions")
+        found[folder] = Input(folder, problem)
+    for path in sorted(found, key=natural):
+        yield found[path]
     if not found:
         deeper = "" if recursive else "; --recursive looks in the directories inside it too"
-        problem = AudioNotFound(f"{directory}: has no audio files (such as .wav, .flac, .mp3, .m4a){deeper}")
-        yield Input(directory, problem)
+        nothing = AudioNotFound(f"{directory}: has no audio files (such as .wav, .flac, .mp3, .m4a){deeper}")
+        yield Input(directory, nothing)
 
 
-def _audio_files(directory: str, recursive: bool) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        raise error
-
-    for folder, folders, names in os.walk(directory, onerror=refuse):
+def _audio_files(directory: str, recursive: bool, refused: list[OSError]) -> Iterator[str]:
+    """``refused`` takes the errors of directories that cannot be listed."""
+    for folder, folders, names in os.walk(directory, onerror=refused.append):
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in names:
             path = os.path.join(folder, name)
