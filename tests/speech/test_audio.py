@@ -145,6 +145,30 @@ def test_samples_need_a_rate_and_rates_a_range() -> None:
         decode(encode("wav16", tone(1.0), rate=4_000), target_rate=16_000)
 
 
+def test_a_rate_that_a_file_contradicts_is_refused(tmp_path: Path) -> None:
+    """A file's own rate may be repeated; another one is never ignored in silence."""
+    path = tmp_path / "x.wav"
+    path.write_bytes(encode("wav16", tone(1.0), rate=16_000))
+    assert joined(decode(path, sample_rate=16_000, target_rate=16_000)).shape == (1, 16_000)
+    with pytest.raises(errors.InvalidSamples, match=r"x\.wav: sample_rate=8000 was given and the file is at 16000 Hz"):
+        decode(path, sample_rate=8_000, target_rate=16_000)
+
+
+def test_raw_pcm_bytes_get_the_remedy() -> None:
+    """Bytes that are no file may be samples: the message says how to pass those."""
+    pcm = (np.arange(-8000, 8000) % 251).astype(np.int16).tobytes()
+    with pytest.raises(errors.AudioError, match=r'raw 16-bit PCM: pass np\.frombuffer\(chunk, dtype="int16"\)'):
+        joined(decode(pcm, sample_rate=16_000, target_rate=16_000))
+
+
+@pytest.mark.parametrize("source", [123, 0.5, None, object(), iter([]), np.float32(0.5)])
+@pytest.mark.parametrize("rate", [None, 16_000])
+def test_what_is_no_audio_at_all_is_told_what_is(source: Any, rate: int | None) -> None:
+    """A number, None or any other object is refused with the list of what is accepted."""
+    with pytest.raises(errors.InvalidSamples, match="accepted are a path, the bytes of a file, a binary file object"):
+        decode(source, sample_rate=rate, target_rate=16_000)
+
+
 def test_an_unknown_channel_policy_is_refused() -> None:
     """Only mix and split."""
     with pytest.raises(errors.InvalidParameter):
@@ -155,7 +179,7 @@ def test_an_unknown_channel_policy_is_refused() -> None:
 def test_too_long_is_refused_from_the_header(kind: str) -> None:
     """A header that says more than the limit is enough: nothing is decoded."""
     data = encode(kind, np.zeros((48_000 * 60, 1), np.float32), rate=48_000)
-    with pytest.raises(errors.AudioTooLong, match="max_audio_s"):
+    with pytest.raises(errors.AudioTooLong, match=r"raise max_audio_s \(SEGUE_MAX_AUDIO_S\)"):
         decode(data, target_rate=16_000, max_audio_s=59)
 
 

@@ -83,6 +83,14 @@ def test_bytes_as_an_array_get_the_remedy() -> None:
         as_samples(np.zeros(3, np.uint8))
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, lambda data: memoryview(data)])
+def test_bytes_are_told_how_to_become_samples(kind: Any) -> None:
+    """Raw PCM as bytes, in any form, is refused with the call that makes 16-bit samples of it."""
+    with pytest.raises(InvalidSamples, match=r'raw 16-bit PCM: pass np\.frombuffer\(chunk, dtype="int16"\)'):
+        as_samples(kind(bytes(640)))
+    assert as_samples(np.zeros(320, np.int16).data).shape == (1, 320)
+
+
 def test_integers_are_scaled_by_their_full_scale() -> None:
     """int16 exactly by 32768, int32 by 2 ** 31; the caller's array stays as it was."""
     whole = np.arange(-32768, 32768, dtype=np.int16)

@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal, Self, TypeAlias, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from segue.errors import AudioTooLong, InvalidParameter, InvalidSamples
+from segue.errors import AudioTooLong, InvalidParameter, InvalidSamples, one_line
 from segue.speech.container import open_track
 from segue.speech.resample import Resampler
 from segue.speech.samples import Block, as_planes, check_rate, mix, to_float
@@ -106,7 +106,8 @@ def decode(
 
     ``source``: a path; the bytes of a file; a binary file object, which is left open (a seekable one is read from its
     beginning, a pipe is copied to a temporary file that has no name); or samples, as ``samples.as_samples`` accepts
-    them, with ``sample_rate`` in Hz (a file says its own). The format is found by content, not by name.
+    them, with ``sample_rate`` in Hz (a file says its own, and another one given for it is refused). The format is found
+    by content, not by name.
     ``channels``: "mix" yields the mean of the channels in float32, "split" all of them. ``max_audio_s``: seconds; what
     is longer is refused, at once where its header says so, otherwise as soon as it is passed.
 
@@ -123,6 +124,7 @@ def decode(
         if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
             opened = open_source(cast(Encoded, source), stack)
             name, track = opened.name, open_track(opened, stack)
+            _check_given_rate(sample_rate, track.rate, name=name)
         else:
             name, track = "samples", _track_of_samples(cast(ArrayLike, source), sample_rate)
         _check_limit(track.promised_s or 0, max_audio_s, name=name)
@@ -132,7 +134,20 @@ def decode(
     )
 
 
+def _check_given_rate(given: int | None, rate: int, *, name: str) -> None:
+    if given is not None and given != rate:
+        raise InvalidSamples(
+            f"{name}: sample_rate={given!r} was given and the file is at {rate} Hz; leave sample_rate out: "
+            "it is for samples, and a file is resampled by itself"
+        )
+
+
 def _track_of_samples(samples: ArrayLike, sample_rate: int | None) -> Track:
+    if np.isscalar(samples) or not (hasattr(samples, "__len__") or hasattr(samples, "__array__")):
+        raise InvalidSamples(
+            f"source: {one_line(repr(samples))[:80]} is not audio; accepted are a path, the bytes of a file, a binary "
+            "file object, and samples (an array of int16, int32 or float) with their sample_rate"
+        )
     if sample_rate is None:
         raise InvalidSamples("samples: their rate is not known; pass sample_rate= in Hz, such as sample_rate=16000")
     rate = check_rate(sample_rate)
@@ -153,5 +168,5 @@ def _check_limit(audio_s: float, max_audio_s: float, *, name: str) -> None:
     if audio_s > max_audio_s:
         raise AudioTooLong(
             f"{name}: has {audio_s:.1f} s of audio or more and the limit is {max_audio_s:g} s; "
-            "split it or raise max_audio_s"
+            "split it or raise max_audio_s (SEGUE_MAX_AUDIO_S)"
         )

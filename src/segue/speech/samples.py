@@ -25,6 +25,9 @@ _SCALES = {("i", 2): 1 / 2**15, ("i", 4): 1 / 2**31, ("f", 2): 1.0, ("f", 4): 1.
 
 _ACCEPTED = "accepted are int16, int32, float16, float32 and float64"
 
+RAW_PCM = 'raw 16-bit PCM: pass np.frombuffer(chunk, dtype="int16")'
+"""For messages: what to do with the bytes of samples, which are neither a file nor an array."""
+
 
 def check_rate(rate: float, *, name: str = "samples") -> int:
     """The rate as an int. Raises InvalidSamples unless it is a whole number of Hz from 8,000 to 192,000."""
@@ -56,6 +59,8 @@ def as_samples(array: ArrayLike, *, channels: int | None = None, at_sample: int 
 
 def as_planes(array: ArrayLike, *, channels: int | None = None) -> NDArray[Any]:
     """Check dtype and shape as ``as_samples`` does, and return a view of shape (channels, n) in the array's dtype."""
+    if isinstance(array, bytes | bytearray) or (isinstance(array, memoryview) and array.itemsize == 1):
+        raise InvalidSamples(f"samples: {type(array).__name__} does not say what its samples are; {RAW_PCM}")
     try:
         samples = np.asarray(array)
     except (ValueError, TypeError, OverflowError) as error:  # ragged lists, tensors on a GPU, huge integers

@@ -10,6 +10,7 @@ from typing import BinaryIO, TypeAlias, cast
 
 from segue.errors import AudioEmpty, AudioNotFound, AudioUnreadable
 from segue.speech.names import printable
+from segue.speech.samples import RAW_PCM
 
 Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -28,8 +29,10 @@ class Source:
     here, looks like the end of the file, and is raised by ``check``, which the decoders call where they find the end.
     """
 
-    def __init__(self, file: BinaryIO, *, name: str) -> None:
+    def __init__(self, file: BinaryIO, *, name: str, hint: str = "") -> None:
         self.name = name
+        self.hint = hint
+        """What else to do if it cannot be decoded."""
         self._file = file
         self._failure: OSError | None = None
         try:
@@ -97,7 +100,7 @@ def open_source(source: Encoded, stack: ExitStack) -> Source:
     file, in memory up to 16 MB. Raises AudioNotFound, AudioUnreadable, AudioEmpty.
     """
     if isinstance(source, bytes | bytearray | memoryview):
-        return Source(io.BytesIO(source), name="bytes")
+        return Source(io.BytesIO(source), name="bytes", hint=f"; {RAW_PCM} with sample_rate=")
     if isinstance(source, str | os.PathLike):
         name = _name(source)
         return _seekable(stack.enter_context(_open_path(source, name)), name, stack)

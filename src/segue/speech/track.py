@@ -40,7 +40,7 @@ def check_length(source: Source, *, held_s: float, promised_s: float) -> None:
 def undecodable(source: Source) -> AudioUndecodable:
     """The error for bytes that no decoder knows."""
     return AudioUndecodable(
-        f"{source.name}: is not audio that can be decoded; {_DECODABLE}; check that it is a whole file"
+        f"{source.name}: is not audio that can be decoded; {_DECODABLE}; check that it is a whole file{source.hint}"
     )
 
 
