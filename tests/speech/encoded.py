@@ -36,9 +36,27 @@ LIBAV = {
     "mkv": ("matroska", "aac"),
     "mkv-flac": ("matroska", "flac"),
     "fragmented": ("mp4", "aac"),
+    "wv": ("wv", "wavpack"),
+    "voc": ("voc", "pcm_s16le"),
+    "avi": ("avi", "pcm_s16le"),
+    "tta": ("tta", "tta"),
 }
 ALL = [*SNDFILE, *LIBAV]
-LOSSLESS = ["wav16", "wav24", "wav32", "wav-float", "w64", "rf64", "aiff", "au", "caf", "flac", "mkv-flac"]
+LOSSLESS = [
+    "wav16",
+    "wav24",
+    "wav32",
+    "wav-float",
+    "w64",
+    "rf64",
+    "aiff",
+    "au",
+    "caf",
+    "flac",
+    "mkv-flac",
+    "voc",
+    "avi",
+]
 
 
 def tone(seconds: float, *, rate: int = 16_000, channels: int = 1, hz: float = 440.0) -> NDArray[np.float32]:

@@ -29,7 +29,10 @@ _FORMATS = (
 _UNFRAMED = {"aac", "ac3", "amr", "eac3", "latm", "loas", "mp3", "mpegts", "mpeg"}
 """Streams without a header of their own, which begin and end anywhere: a cut one is decoded for what it holds."""
 
-_PROMISES = {"caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"}
+_HEADER_BYTES = 2**14
+"""More than any header: a FLAC of no samples has 8 KB. What is longer and holds no packet is broken, not silent."""
+
+_PROMISES = {"caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "wv"}
 """Whose duration is written in the file. Elsewhere libav guesses it from the bit rate."""
 
 
@@ -89,7 +92,7 @@ def _frames(container: "InputContainer", stream: "av.AudioStream", source: Sourc
             decoded_s += frame.samples / frame.sample_rate
             yield frame
     source.check()
-    if packet_bytes and not decoded_s:
+    if not decoded_s and (packet_bytes or (not held_s and source.size_bytes > _HEADER_BYTES)):
         raise undecodable(source) from damage
     promised_s = _promised_s(container)
     if promised_s is not None:
