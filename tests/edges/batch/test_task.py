@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,33 @@ def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
     assert not again(resume, mode="dynamic")
     recording(tmp_path / "x.wav", seconds=5)
     assert not again(resume, mode="dynamic")
+
+
+def test_a_bad_file_is_not_hashed(tmp_path: Path) -> None:
+    """What cannot be detected is looked at once, however large: its bytes are hashed only for a result, or to skip."""
+    results = ResultDirectory(tmp_path / "out", "json")
+    good, bad = recording(tmp_path / "x.wav"), Input(str(tmp_path / "bad.wav"))
+    with open(bad.file, "wb") as file:
+        file.truncate(2**22)
+    results.reserve([good.source, bad.source])
+    checkpoints: list[None] = []
+    for resume in (False, True):
+        task = Task(loudness_detector(), Request(FORMATS["json"], resume=resume), results=results)
+        failed = task.run(bad, lambda: checkpoints.append(None), lambda *_: None)
+        assert failed.failure
+        assert not checkpoints
+        assert task.run(good, lambda: None, lambda *_: None).skipped == resume
+
+
+def test_a_file_that_changes_meanwhile_is_made_again(tmp_path: Path) -> None:
+    """A result of which nobody knows whether it is of the bytes there now is not trusted by a resume."""
+    results = ResultDirectory(tmp_path / "out", "json")
+    item = recording(tmp_path / "x.wav")
+    results.reserve([item.source])
+    task = Task(loudness_detector(), Request(FORMATS["json"], resume=True), results=results)
+    assert not run(task, item, lambda *_: os.utime(item.file, ns=(1, 1))).skipped
+    assert not run(task, item).skipped
+    assert run(task, item).skipped
 
 
 def test_a_failure_takes_the_place_of_an_older_result(tmp_path: Path) -> None:

@@ -92,6 +92,10 @@ class ResultDirectory:
         """Where the result of a reserved source is, or will be."""
         return self.directory / self._entry(source).name
 
+    def made_by(self, source: str) -> str:
+        """What made the result of a reserved source, whether or not that is still there; empty if nobody knows."""
+        return self._entry(source).made_by
+
     def holds(self, source: str, made_by: str) -> bool:
         """Whether the result is there, whole, and was made by exactly that."""
         entry = self._entry(source)

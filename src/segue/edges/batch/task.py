@@ -13,12 +13,13 @@ from segue.edges.batch.inputs import STDIN, Input
 from segue.edges.batch.results import ResultDirectory
 from segue.errors import OutputError, SegueError
 from segue.speech.formats import Format
+from segue.speech.names import printable
 
 if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
     from segue.speech.detection import Detection
     from segue.speech.detector import Detector, Progress
 
-_MADE_BY = 1
+_MADE_BY = 2
 """To be raised whenever the same bytes, model and parameters would give another result, or a file of another content:
 so that --resume makes anew what an older Segue made."""
 
@@ -84,16 +85,21 @@ class Task:
         except SegueError as error:
             failure = Failure(error.code, str(error), traceback.format_exc())
         except Exception as error:  # noqa: BLE001  # a fault of ours in one input must not lose the others' results
-            message = f"{item.file}: {type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
+            message = (
+                f"{printable(item.file)}: {type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
+            )
             failure = Failure("internal", message, traceback.format_exc())
         return self._failed(item, failure)
 
     def _run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
         if item.problem:
             raise item.problem
-        made_by = self._made_by(item, checkpoint)
-        if self._results and self._request.resume and self._results.holds(item.source, made_by):
-            return Outcome(item, skipped=True)
+        before = _stamp(item) if self._results else None
+        made_by = ""
+        if before and self._results and self._request.resume and self._was_made_alike(item, self._results):
+            made_by = self._made_by(item, checkpoint)
+            if self._results.holds(item.source, made_by):
+                return Outcome(item, skipped=True)
 
         def progress(heard_ms: int, promised_ms: int | None) -> None:
             checkpoint()
@@ -104,6 +110,10 @@ class Task:
         detections = detect(source, probabilities=self._request.probabilities, progress=progress)
         items = self._request.format.render(self._request.names.get(item.file, item.file), detections)
         if self._results:
+            if before and not made_by:  # not earlier: what cannot be detected, however large, is not read for nothing
+                made_by = self._made_by(item, checkpoint)
+            if before != _stamp(item):  # of which bytes is the result?
+                made_by = ""
             self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by)
             items = []
         speech_ms = sum(detection.speech_ms for detection in detections) // len(detections)
@@ -122,10 +132,11 @@ class Task:
             self._results.discard(item.source)
         return Outcome(item, items, failure=failure)
 
+    def _was_made_alike(self, item: Input, results: ResultDirectory) -> bool:
+        return results.made_by(item.source).startswith(self._maker(item))
+
     def _made_by(self, item: Input, checkpoint: Checkpoint) -> str:
-        """A digest of all that decides the result; empty for what can be read only once."""
-        if self._results is None or item.file == STDIN or not os.path.isfile(item.file):
-            return ""
+        """All that decides the result: the maker, then the SHA-256 of the file; empty where it cannot be read."""
         sha256 = hashlib.sha256()
         try:
             with open(item.file, "rb") as file:
@@ -134,10 +145,25 @@ class Task:
                     sha256.update(block)
         except OSError:
             return ""  # the detector will meet it too, and say what is wrong
+        return self._maker(item) + sha256.hexdigest()
+
+    def _maker(self, item: Input) -> str:
+        """A digest of all but the file's bytes that decides the result."""
         request = self._request
-        facts = [self._detector.model.digest, self._rules, request.split, request.probabilities, sha256.hexdigest()]
+        facts = [self._detector.model.digest, self._rules, request.split, request.probabilities]
         facts += [request.names[item.file]] if item.file in request.names else []
-        return hashlib.sha256(json.dumps([_MADE_BY, *facts], sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([_MADE_BY, *facts], sort_keys=True).encode()).hexdigest() + "-"
+
+
+def _stamp(item: Input) -> tuple[int, ...] | None:
+    """Changes when the file does. None for what can be read only once: no resume may trust the result of that."""
+    if item.file == STDIN or not os.path.isfile(item.file):
+        return None
+    try:
+        now = os.stat(item.file)
+    except OSError:  # gone just now
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
 
 
 def _bytes(form: Format, items: Sequence[str]) -> bytes:
