@@ -258,6 +258,20 @@ def test_a_damaged_model_that_cannot_be_mended_is_not_used(store: Store, hub: Hu
         get(store, known=catalog(REPO, WHEEL))
 
 
+def test_a_damaged_record_un_pins_nothing(store: Store, hub: Hub) -> None:
+    """Of a model that was recorded at first use, the record gone bad is said; a pinned one needs no record."""
+    hub.models |= {ID: {"v1": FILES}, "some/one": {"v1": FILES}}
+    first = get(store)
+    get(store, "some/one@v1")
+    for ref in store.root.glob("refs/*/*/*.json"):
+        ref.write_bytes(b"\0" * 100)
+    hub.models["some/one"]["v1"] = model_files(b"rewritten")
+    with pytest.raises(StoreError, match="segue models remove some/one@v1 to accept what the hub has now"):
+        get(store, "some/one@v1")
+    assert get(store) == first
+    assert [problem.model_id for problem in store.verify()] == ["some/one"]
+
+
 # -- what is not pinned --------------------------------------------------------------------------------------------
 
 

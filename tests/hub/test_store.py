@@ -21,13 +21,19 @@ FILES = {"a": b"A", "x": b"XX"}
 
 
 def put(
-    store: Store, files: dict[str, bytes], *, model_id: str = ID, revision: str = REVISION, moving: bool = False
+    store: Store,
+    files: dict[str, bytes],
+    *,
+    model_id: str = ID,
+    revision: str = REVISION,
+    pinned: bool = False,
+    moving: bool = False,
 ) -> ResolvedModel:
     with store.lock(model_id, revision, timeout_s=5), store.stage() as directory:
         for name, data in files.items():
             (directory / name).write_bytes(data)
         return store.install(
-            model_id, revision, source=directory, layout=LAYOUT, origin="a test", moving=moving, commit=None
+            model_id, revision, source=directory, layout=LAYOUT, origin="a test", pinned=pinned, moving=moving
         )
 
 
@@ -155,11 +161,29 @@ def test_a_damaged_record_is_reported_and_not_believed(store: Store) -> None:
         ref.write_text(json.dumps({**good, **change}))
         assert store.find(ID, REVISION) is None
         assert store.models() == []
-        assert [problem.what for problem in store.verify()] == [
-            "refs/iic/m/v1.json is damaged: delete it, then pull the model again"
-        ]
-    assert put(store, FILES) == installed
+        (problem,) = store.verify()
+        assert str(problem) == "iic/m@v1: its record refs/iic/m/v1.json is damaged"
+        assert store.verify(ID, REVISION) == [problem]
+        assert store.verify("iic/other") == store.verify(ID, "v2") == []
+    assert put(store, FILES, pinned=True) == installed
     assert store.verify() == []
+    (ref.parent / "-.json").touch()
+    assert [str(problem) for problem in store.verify()] == ["?@?: refs/iic/m/-.json is nobody's record: delete it"]
+
+
+def test_a_damaged_record_is_no_first_use(store: Store) -> None:
+    """What was held against every later copy is still held when its record is lost to damage, until the user says
+    otherwise; the message says how, and nothing was changed."""
+    put(store, FILES)
+    (ref,) = store.root.glob("refs/*/*/*.json")
+    ref.write_bytes(b"{")
+    for files in (FILES, {**FILES, "x": b"YY"}):
+        with pytest.raises(StoreError, match=r"is damaged: segue models remove iic/m@v1 to accept"):
+            put(store, files)
+    assert ref.read_bytes() == b"{"
+    assert len(list((store.root / "models").iterdir())) == 1
+    assert store.remove(ID, REVISION)
+    assert put(store, {**FILES, "x": b"YY"})
 
 
 def test_a_link_in_a_staged_tree_is_refused(store: Store, tmp_path: Path) -> None:

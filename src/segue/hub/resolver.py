@@ -246,6 +246,7 @@ class _Pull:
                 origin=fetched.origin,
                 expected={**fetched.promised, **target.pins},
                 digest_of=self.catalog.digest_of,
+                pinned=bool(target.pins),
                 moving=fetched.moving,
                 commit=fetched.commit,
             )

@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from segue.errors import DigestMismatch, ModelIncomplete, StoreError
+from segue.errors import DigestMismatch, InvalidModelID, ModelIncomplete, StoreError
 from segue.hub import record as records
 from segue.hub.digests import file_sha256, model_digest
 from segue.hub.filesystem import Lock, explained, remove_tree, sync_directory, sync_file, translated
@@ -87,9 +87,9 @@ class Store:
         problems = []
         for record, path in self._records():
             if record is None:
-                here = path.relative_to(self.root)
-                if model_id is None:
-                    problems.append(Problem("?", "?", f"{here} is damaged: delete it, then pull the model again"))
+                problem = self._unreadable(path)
+                if model_id in (None, problem.model_id) and revision in (None, problem.revision):
+                    problems.append(problem)
             elif model_id in (None, record.model_id) and revision in (None, record.revision) and not record.removed:
                 faults = self._faults(record, whole=True)
                 problems += [Problem(record.model_id, record.revision, fault) for fault in faults]
@@ -130,6 +130,7 @@ class Store:
         origin: str,
         expected: Mapping[str, str] | None = None,
         digest_of: Callable[[Mapping[str, str]], str] = model_digest,
+        pinned: bool = False,
         moving: bool = False,
         commit: str | None = None,
     ) -> ResolvedModel:
@@ -137,6 +138,9 @@ class Store:
 
         ``expected`` maps names to the SHA-256 that the bytes must have. Raises DigestMismatch if they do not, or if
         this ID @ revision was recorded with another digest; ModelIncomplete if a file is missing. Then nothing changed.
+
+        A record that cannot be read does not mean a first use: unless ``expected`` holds ``pinned`` digests, which say
+        the same as the record did, that is a StoreError.
         """
         ref = self._ref(model_id, revision)
         with translated(self.root):
@@ -161,7 +165,10 @@ class Store:
             fresh = _arrange(source, files)
             damaged = self._damaged_tree(record)
         with self._store_lock(), translated(self.root):
-            _check_recorded(self._read(ref), record)
+            before = self._read(ref)
+            if before is None and not pinned and ref.exists():
+                raise _unknown_first_use(record, ref)
+            _check_recorded(before, record)
             self._publish_tree(fresh, record, damaged=damaged)
             self._write(ref, record)
         return self._resolved(record)
@@ -217,6 +224,18 @@ class Store:
 
     def _records(self) -> list[tuple[Record | None, Path]]:
         return [(self._read(path), path) for path in sorted(self.root.glob("refs/*/*/*.json"))]
+
+    def _unreadable(self, ref: Path) -> Problem:
+        """A record that does not load, told by the name that leads to it."""
+        here = ref.relative_to(self.root)
+        model_id, revision = f"{ref.parent.parent.name}/{ref.parent.name}", unquote(ref.stem)
+        try:
+            named = self._ref(model_id, revision) == ref
+        except InvalidModelID:
+            named = False
+        if not named:
+            return Problem("?", "?", f"{here} is nobody's record: delete it")
+        return Problem(model_id, revision, f"its record {here} is damaged")
 
     def _resolved(self, record: Record) -> ResolvedModel:
         return ResolvedModel(
@@ -334,6 +353,14 @@ def _arrange(source: Path, files: Iterable[ModelFile]) -> Path:
         sync_file(placed)
     sync_directory(fresh)
     return fresh
+
+
+def _unknown_first_use(record: Record, ref: Path) -> StoreError:
+    name = f"{record.model_id}@{record.revision}"
+    return StoreError(
+        f"the record of {name} at its first use ({ref}) is damaged: "
+        f"segue models remove {name} to accept what the hub has now"
+    )
 
 
 def _check_recorded(before: Record | None, record: Record) -> None:
