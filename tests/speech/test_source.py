@@ -4,17 +4,22 @@ import gzip
 import io
 import os
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pytest
 
 from segue import errors
 from segue.speech.audio import decode
-from tests.speech.encoded import encode, joined, tone
+from segue.speech.container import check_head
+from segue.speech.source import open_source
+from tests.speech.encoded import ALL, encode, joined, tone
 
 
 class Pipe(io.RawIOBase):
@@ -104,6 +109,71 @@ def test_no_bytes_is_its_own_error(empty: bytes | io.BytesIO) -> None:
     """Zero bytes are AudioEmpty, from bytes, files and pipes."""
     with pytest.raises(errors.AudioEmpty):
         decode(empty, target_rate=16_000)
+
+
+class Endless(io.RawIOBase):
+    """A pipe that never ends: one beginning, then one piece again and again."""
+
+    def __init__(self, head: bytes, piece: bytes) -> None:
+        self._head, self._piece = io.BytesIO(head), piece
+        self.given_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, count: int = -1) -> bytes:
+        data = self._head.read(count) or (self._piece * (count // len(self._piece) + 1))[:count]
+        self.given_bytes += len(data)
+        return data
+
+
+@pytest.mark.parametrize("piece", [b"\0", b"y\n", b"\xff"])
+def test_an_endless_pipe_of_no_audio_is_refused_at_once(piece: bytes) -> None:
+    """The first megabyte of ``cat /dev/zero`` or ``yes`` is enough to tell."""
+    pipe = Endless(b"", piece)
+    with pytest.raises(errors.AudioUndecodable):
+        decode(cast(BinaryIO, pipe), target_rate=16_000)
+    assert pipe.given_bytes == 2**20
+
+
+def test_an_endless_pipe_of_audio_is_copied_up_to_a_bound() -> None:
+    """Sound without an end does not fill the disk."""
+    pipe = Endless(encode("wav16", tone(0.1)), b"\0")
+    with ExitStack() as stack, pytest.raises(errors.AudioTooLong, match=r"gave 5000000 bytes.*write it to a file"):
+        open_source(cast(BinaryIO, pipe), stack, check_head=check_head, most_bytes=5_000_000)
+    assert pipe.given_bytes < 7 * 2**20
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_long_pipe_of_every_kind_is_audio(kind: str) -> None:
+    """The look at the first megabyte refuses no recording, wherever its index is."""
+    rate = 48_000 if kind in ("webm", "ogg-opus") else 44_100
+    noise = np.random.default_rng(0).uniform(-0.9, 0.9, (rate * 5, 2)).astype(np.float32)
+    data = encode(kind, noise, rate=rate)
+    check_head(data[: min(2**20, len(data) // 2)], "pipe")
+
+
+FULL_FOLDER = """
+import resource, sys
+from segue.speech.audio import decode
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+try:
+    decode(sys.stdin.buffer, target_rate=16_000)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_temporary_folder_names_tmpdir() -> None:
+    """A pipe that cannot be copied says where the copy would be, not that the pipe is broken."""
+    data = encode("wav16", np.zeros((16_000 * 1200, 1), np.float32))
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    command = [sys.executable, "-c", FULL_FOLDER]
+    with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        said, _ = process.communicate(data)
+    assert said.startswith(b"AudioUnreadable <stdin>: cannot be copied to the temporary folder (File too large); ")
+    assert b"TMPDIR" in said
+    assert said.count(b"\n") == 1
 
 
 class FailingDisk(io.BytesIO):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from segue.errors import AudioTooLong, InvalidParameter, InvalidSamples, one_line
-from segue.speech.container import open_track
+from segue.speech.container import check_head, open_track
 from segue.speech.resample import Resampler
 from segue.speech.samples import Block, as_planes, check_rate, mix, to_float
 from segue.speech.source import Encoded, open_source
@@ -122,7 +122,7 @@ def decode(
     check_rate(target_rate, name="target_rate")
     with ExitStack() as stack:
         if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
-            opened = open_source(cast(Encoded, source), stack)
+            opened = open_source(cast(Encoded, source), stack, check_head=check_head)
             name, track = opened.name, open_track(opened, stack)
             _check_given_rate(sample_rate, track.rate, name=name)
         else:

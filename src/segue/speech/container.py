@@ -3,13 +3,14 @@
 Which of them is decided by the first bytes and by trying, never by the name.
 """
 
-from contextlib import ExitStack
+import io
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from segue.errors import AudioTruncated
+from segue.errors import AudioTruncated, InvalidSamples, NoAudioTrack
 from segue.speech.libav import open_libav
-from segue.speech.sndfile import open_sndfile
+from segue.speech.sndfile import MAGICS, open_sndfile
 from segue.speech.source import Source
 from segue.speech.track import Track
 
@@ -38,6 +39,19 @@ _CHUNKED = {
 """CAF, AVI, VOC and WavPack by their first bytes: libav takes the place where one of these was cut for its end."""
 
 _MOST_CHUNKS = 100_000  # looked at: a WavPack of a day has fewer, and a hostile VOC of empty chunks holds up nothing
+
+_INDEX_LAST = (b"ftyp", b"mdat", b"moov", b"wide", b"free", b"skip", b"pnot")
+"""The second four bytes of MP4 and QuickTime, which only their last ones may explain."""
+
+
+def check_head(head: bytes, name: str) -> None:
+    """Raise AudioUndecodable if a recording of more than ``head`` cannot begin like this."""
+    if head.startswith((*MAGICS, *_CHUNKED, b"ID3")) or head[4:8] in _INDEX_LAST:
+        return
+    with ExitStack() as stack, suppress(AudioTruncated, InvalidSamples, NoAudioTrack):
+        source = Source(io.BytesIO(head), name=name)
+        source.seek(0)
+        open_libav(source, stack)
 
 
 def open_track(source: Source, stack: ExitStack) -> Track:

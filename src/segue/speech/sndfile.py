@@ -16,7 +16,7 @@ from segue.speech.track import Track, block_frames, check_length, damaged
 if TYPE_CHECKING:
     import soundfile
 
-_MAGICS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b".snd", b"fLaC", b"OggS")
+MAGICS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b".snd", b"fLaC", b"OggS")
 """WAV, RF64, W64, AIFF, AU, FLAC, Ogg. libsndfile opens mp3 too and is not asked to: its mpg123 writes to stderr, even
 for valid files, and cannot be told not to; libav decodes the same samples, also without the encoder's delay."""
 
@@ -27,7 +27,7 @@ def open_sndfile(source: Source, stack: ExitStack) -> Track | None:
     Raises AudioTruncated, AudioUnreadable and InvalidSamples (a rate out of range); so do the blocks.
     """
     head = source.peek(12)
-    if not head.startswith(_MAGICS):
+    if not head.startswith(MAGICS):
         return None
     import soundfile  # 20 ms, not needed where samples come from memory
 

@@ -5,10 +5,11 @@ import io
 import os
 import stat
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import BinaryIO, TypeAlias, cast
 
-from segue.errors import AudioEmpty, AudioNotFound, AudioUnreadable
+from segue.errors import AudioEmpty, AudioNotFound, AudioTooLong, AudioUnreadable
 from segue.speech.names import printable
 from segue.speech.samples import RAW_PCM
 
@@ -16,6 +17,10 @@ Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | B
 
 _SPOOL_BYTES = 16 * 2**20
 _COPY_BYTES = 2**20
+
+MOST_COPIED_BYTES = 16 * 2**30
+"""Of what cannot be read in place. A day, the longest recording that is accepted unless more is asked for, of 16-bit
+stereo at 48 kHz is 15.4 GiB. Without a bound, ``cat /dev/zero | segue detect -`` fills the disk."""
 
 _TRUSTED = (io.BytesIO, io.BufferedReader, io.BufferedRandom, io.FileIO, tempfile.SpooledTemporaryFile)
 """File objects read in place, for they fail with OSError alone. Any other (gzip, a zip member, a socket) is copied to a
@@ -93,20 +98,34 @@ def _name(name: object) -> str:
     return printable(text) or "''"
 
 
-def open_source(source: Encoded, stack: ExitStack) -> Source:
+def open_source(
+    source: Encoded,
+    stack: ExitStack,
+    *,
+    check_head: Callable[[bytes, str], None],
+    most_bytes: int = MOST_COPIED_BYTES,
+) -> Source:
     """Open what is encoded; what is opened here is closed by ``stack``, a file object of the caller's is left open.
 
     A seekable file is read from its beginning. One that is not (a pipe) is copied from where it stands into a temporary
-    file, in memory up to 16 MB. Raises AudioNotFound, AudioUnreadable, AudioEmpty.
+    file, in memory up to 16 MB: once ``check_head`` (the first megabyte, the name) has not raised, for what is longer,
+    and up to ``most_bytes``. Raises AudioNotFound, AudioUnreadable, AudioEmpty, AudioTooLong.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         return Source(io.BytesIO(source), name="bytes", hint=f"; {RAW_PCM} with sample_rate=")
     if isinstance(source, str | os.PathLike):
         name = _name(source)
-        return _seekable(stack.enter_context(_open_path(source, name)), name, stack)
-    if isinstance(cast(object, source), io.TextIOBase):
+        file = stack.enter_context(_open_path(source, name))
+    elif isinstance(cast(object, source), io.TextIOBase):
         raise AudioUnreadable("file object: it is open as text; open it in binary mode ('rb')")
-    return _seekable(source, _name(getattr(source, "name", source)), stack)
+    else:
+        name, file = _name(getattr(source, "name", source)), source
+    if _is_read_in_place(file, name):
+        return Source(file, name=name)
+    spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  the stack closes it
+    stack.callback(_discard, spool)
+    _copy(file, cast(BinaryIO, spool), name, check_head=check_head, most_bytes=most_bytes)
+    return Source(cast(BinaryIO, spool), name=name)
 
 
 def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
@@ -127,19 +146,57 @@ def _open_path(path: str | os.PathLike[str], name: str) -> BinaryIO:
         raise AudioNotFound(f"{name}: is not a possible path; check it") from error
 
 
-def _seekable(file: BinaryIO, name: str, stack: ExitStack) -> Source:
+def _is_read_in_place(file: BinaryIO, name: str) -> bool:
     try:
         seekable = file.seekable() if hasattr(file, "seekable") else False
         if seekable:
             file.seek(0)
-        if seekable and isinstance(file, _TRUSTED):
-            return Source(cast(BinaryIO, file), name=name)
-        spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  the stack closes it
-        stack.callback(spool.close)
-        while data := file.read(_COPY_BYTES):
-            spool.write(data)
+    except OSError as error:
+        raise _unreadable(name, error) from error
+    return seekable and isinstance(file, _TRUSTED)
+
+
+def _copy(
+    file: BinaryIO, spool: BinaryIO, name: str, *, check_head: Callable[[bytes, str], None], most_bytes: int
+) -> None:
+    """Copy all of ``file``, its first megabyte after a look at it: what is no audio need not have an end."""
+    head = b""
+    while len(head) < _COPY_BYTES and (data := _read(file, _COPY_BYTES - len(head), name)):
+        head += data
+    if len(head) >= _COPY_BYTES:
+        check_head(head, name)
+    data, copied_bytes = head, 0
+    while data:
+        copied_bytes += len(data)
+        if copied_bytes > most_bytes:
+            raise AudioTooLong(
+                f"{name}: gave {most_bytes} bytes and has not ended, and no more are copied from a pipe; "
+                "write it to a file and give that"
+            )
+        _write(spool, data, name)
+        data = _read(file, _COPY_BYTES, name)
+
+
+def _read(file: BinaryIO, count: int, name: str) -> bytes:
+    try:
+        return file.read(count)
     except AudioUnreadable:  # is an OSError too
         raise
     except OSError as error:
         raise _unreadable(name, error) from error
-    return Source(cast(BinaryIO, spool), name=name)
+
+
+def _write(spool: BinaryIO, data: bytes, name: str) -> None:
+    try:
+        spool.write(data)
+        spool.flush()
+    except OSError as error:
+        raise AudioUnreadable(
+            f"{name}: cannot be copied to the temporary folder ({error.strerror or error}); "
+            "make room there, set TMPDIR to another folder, or give a file"
+        ) from error
+
+
+def _discard(spool: "tempfile.SpooledTemporaryFile[bytes]") -> None:
+    with suppress(OSError):  # a full disk again: what could not be written is written once more
+        spool.close()
