@@ -1,7 +1,6 @@
 """The real ``segue`` command, in a process of its own, with the real model."""
 
 import contextlib
-import fcntl
 import json
 import os
 import pty
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -351,10 +349,10 @@ class Watched:
     def piped(self) -> bytes:
         return b"".join(text for pipe, text in self._read.items() if pipe != self._terminal)
 
-    def read_until(self, condition: Callable[[], bool], *, only_terminal: bool = False) -> None:
+    def read_until(self, condition: Callable[[], bool]) -> None:
         """Read what comes until the condition holds."""
         while not condition():
-            ready, _, _ = select.select([self._terminal] if only_terminal else self._open, [], [], DEADLINE_S)
+            ready, _, _ = select.select(self._open, [], [], DEADLINE_S)
             assert ready, f"nothing came after {self.shown!r}"
             for pipe in ready:
                 try:
@@ -388,14 +386,24 @@ def watched(command: Sequence[str], *, stdout_too: bool) -> Iterator[Watched]:
 
 @pytest.mark.usefixtures("segue")
 def test_a_terminal_sees_progress_and_a_summary(clips: list[str]) -> None:
-    """On a terminal the bar shows files, audio, speed and time left, then the summary; the results piped are clean."""
-    command = [SEGUE, "detect", *clips, "missing.wav", "-f", "jsonl"]
+    """With --out the bar shows files, audio, speed and time left, then the summary."""
+    command = [SEGUE, "detect", *clips, "missing.wav", "-f", "jsonl", "--out", "out"]
     with watched(command, stdout_too=False) as terminal:
         assert terminal.finish() == 1
-        shown, piped = terminal.shown, terminal.piped
-    for part in ("/7 files", "h of audio", "x real time", "left"):
+        shown = terminal.shown
+    for part in ("/7 files", " of audio", "x real time", "left"):
         assert part in shown
     assert "segue: error: missing.wav: there is no such file" in shown
+    assert "segue: 7 files, 1 failed: 0:30 of audio (" in shown
+
+
+@pytest.mark.usefixtures("segue")
+def test_no_bar_where_results_are_piped(clips: list[str]) -> None:
+    """Results that are piped may end in the same terminal (segue … | jq): no bar is drawn over them."""
+    with watched([SEGUE, "detect", *clips, "missing.wav", "-f", "jsonl"], stdout_too=False) as terminal:
+        assert terminal.finish() == 1
+        shown, piped = terminal.shown, terminal.piped
+    assert CURSOR_HIDDEN not in shown
     assert "segue: 7 files, 1 failed: 0:30 of audio (" in shown
     assert [line["file"] for line in lines(piped)] == [*clips, "missing.wav"]
 
@@ -442,27 +450,34 @@ def test_a_thread_that_waits_for_ever_does_not_keep_it_alive(clips: list[str], t
 
 
 @pytest.mark.usefixtures("segue")
-def test_a_second_signal_brings_the_cursor_back(speech: Samples) -> None:
-    """Ended at once while the bar is up (nobody reads the results, so it cannot leave), the terminal is usable."""
-    soundfile.write("long.wav", np.tile(speech, 10), RATE)
-    command = [SEGUE, "detect", "long.wav", "-f", "jsonl", "--probabilities"]
-    with watched(command, stdout_too=False) as terminal:
-        assert terminal.process.stdout is not None
-        pipe = terminal.process.stdout.fileno()
-        room_bytes = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
-        terminal.read_until(lambda: waiting_bytes(pipe) == room_bytes, only_terminal=True)
+def test_a_second_signal_brings_the_cursor_back() -> None:
+    """Ended at once while a thread waits for an input that never comes, the terminal is usable."""
+    os.mkfifo("never.wav")
+    with watched([SEGUE, "detect", "never.wav", "--out", "out"], stdout_too=False) as terminal:
+        terminal.read_until(lambda: CURSOR_HIDDEN in terminal.shown)
         terminal.process.send_signal(signal.SIGINT)
         terminal.process.send_signal(signal.SIGTERM)  # two kinds, since two of one kind may be taken for one
-        assert terminal.process.wait(DEADLINE_S) == 128 + signal.SIGTERM
-        terminal.finish()
+        assert terminal.finish() == 128 + signal.SIGTERM
         shown = terminal.shown
     assert shown.rindex(CURSOR_SHOWN) > shown.rindex(CURSOR_HIDDEN)
     assert "stopped" not in shown
 
 
-def waiting_bytes(pipe: int) -> int:
-    """Written and not yet read."""
-    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+@pytest.mark.usefixtures("segue")
+def test_ctrl_c_prints_what_is_done_as_a_whole_document(clips: list[str]) -> None:
+    """Without --out, what was done behind an input that never came is printed, and the JSON document is whole."""
+    os.mkfifo("never.wav")
+    command = [SEGUE, "detect", "never.wav", *clips, "-f", "json", "--jobs", "2"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        open("never.wav", "wb"),  # from here on it is being read
+    ):
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 130
+    done = [result["file"] for result in json.loads(printed)]
+    assert done == clips[: len(done)]
+    assert f"{len(done)} of 7 files are done" in said.decode()
 
 
 # -- the rest ------------------------------------------------------------------------------------------------------

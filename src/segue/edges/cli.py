@@ -3,7 +3,9 @@
 The table names them as text, so that no edge imports another and ``segue --help`` loads none of them.
 """
 
+import errno
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ import click
 
 from segue import __version__
 from segue.errors import InvalidModelID, InvalidParameter, SegueError
-from segue.speech.names import legible
+from segue.speech.names import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,10 @@ root = Commands(
     """,
     epilog="""\b
 Examples:
-  segue detect meeting.m4a          the segments of speech, as a table
-  segue detect recordings/ -f jsonl one line of JSON an input
-  segue models list                 what is on this machine
-  segue COMMAND --help              all options, with more examples
+  segue detect meeting.m4a           the segments of speech, as a table
+  segue detect recordings/ -f jsonl  one line of JSON an input
+  segue models list                  what is on this machine
+  segue COMMAND --help               all options, with more examples
 
 \b
 Environment:
@@ -141,10 +143,20 @@ Environment:
 )
 
 
+_REFUSED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What the system says of an output that takes no more. Commands know which of their files it was; this has no name."""
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """The entry point: run a command, and leave with its status. Any SegueError is one line on standard error."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_status(given))
+    _open_what_is_closed()
+    status = _status(given)
+    try:
+        sys.stdout.flush()
+    except OSError:  # said already; without this Python would try once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 def _status(arguments: list[str]) -> int:
@@ -166,11 +178,27 @@ def _status(arguments: list[str]) -> int:
         click.echo("segue: stopped", err=True)
         return 130
     except Exception as error:  # noqa: BLE001  # the outermost frame: nothing else can turn it into one line
-        text = f"{type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
+        if isinstance(error, OSError) and error.filename is None and error.errno in _REFUSED:
+            text = f"standard output: cannot be written ({error.strerror}); make room or write elsewhere"
+        else:
+            text = f"{type(error).__name__}: {error}; this is a fault in Segue: --debug tells more"
         return _fail(text, status=1)
     return status if isinstance(status, int) else 0
 
 
+def _open_what_is_closed() -> None:
+    """After ``>&-`` and the like: no file of ours may get such a number, and with it what others print there.
+
+    Standard output then refuses every write, so that results which nobody gets are an error.
+    """
+    if sys.stdin is None:  # it stays so: whoever needs it says so
+        os.open(os.devnull, os.O_RDONLY)
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")  # noqa: SIM115  # as long as we are
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as long as we are
+
+
 def _fail(text: str, *, status: int) -> int:
-    click.echo(f"segue: error: {' '.join(legible(text).splitlines())}", err=True)
+    click.echo(f"segue: error: {printable(' '.join(text.splitlines()))}", err=True)
     return status

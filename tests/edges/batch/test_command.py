@@ -1,5 +1,7 @@
 """``segue detect``: its options. What it does with a real model is in tests/e2e."""
 
+from pathlib import Path
+
 import pytest
 from click import Context
 from click.testing import CliRunner
@@ -45,6 +47,14 @@ def test_parameters_are_checked_before_the_model_is_loaded(arguments: list[str],
     finished = CliRunner().invoke(detect, arguments)
     assert isinstance(finished.exception, InvalidParameter)
     assert message in str(finished.exception)
+
+
+def test_out_onto_a_file_is_a_usage_error(tmp_path: Path) -> None:
+    """--out wants a directory, and says so before any model is loaded."""
+    (tmp_path / "x.json").touch()
+    finished = CliRunner().invoke(detect, ["x", "--out", str(tmp_path / "x.json")])
+    assert finished.exit_code == 2
+    assert "x.json is a file; --out wants a directory" in finished.output
 
 
 def test_every_option_stands_in_the_help_once() -> None:

@@ -45,6 +45,31 @@ def test_no_more_than_ahead_are_begun() -> None:
     assert [answer for answer in answers if answer is not None] == list(range(100))
 
 
+def test_after_a_stop_what_was_done_out_of_turn_is_there() -> None:
+    """Answers behind a job that never ended are not lost: ``rest`` has them in order, once."""
+    release, done = threading.Event(), threading.Event()
+
+    def work(job: int, checkpoint: Checkpoint) -> int:
+        if job == 0:
+            assert release.wait(30)
+            checkpoint()
+        if job == 4:
+            done.set()
+            assert release.wait(30)
+        return job
+
+    crew = Crew(work, range(9), threads=2, ahead=9)
+    answers = crew.answers(poll_s=0.01)
+    assert next(answers) is None
+    assert done.wait(30)
+    crew.stop()
+    assert list(answers) == []
+    release.set()
+    assert crew.join(30)
+    assert crew.rest() == [1, 2, 3, 4]
+    assert crew.rest() == []
+
+
 def test_never_more_than_threads_at_once() -> None:
     """With three threads, three jobs run at once and never four."""
     lock, together, running, most = threading.Lock(), threading.Barrier(3), 0, 0

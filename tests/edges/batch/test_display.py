@@ -76,7 +76,7 @@ def test_the_bar_shows_files_audio_speed_and_time_left() -> None:
         bar.above('{"file": "' + "x" * 300 + '"}')
     text = stream.getvalue()
     assert "1/2 files" in text
-    assert "0.50 h of audio" in text
+    assert "30:00 of audio" in text
     assert "x real time" in text
     assert "left" in text
     assert '{"file": "' + "x" * 300 + '"}\n' in text

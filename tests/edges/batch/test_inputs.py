@@ -109,6 +109,15 @@ def test_a_closed_standard_input_is_a_problem(monkeypatch: pytest.MonkeyPatch) -
     assert "standard input: is closed" in str(found.problem)
 
 
+@pytest.mark.parametrize("name", ["no\nsuch*.wav", "em\npty"])
+def test_a_problem_is_one_line_whatever_the_name(tmp_path: Path, name: str) -> None:
+    """A line break in a name is shown as one, so that an error stays one line."""
+    (tmp_path / "em\npty").mkdir()
+    (found,) = expand([f"{tmp_path}/{name}"])
+    assert str(found.problem).isprintable()
+    assert "\\n" in str(found.problem)
+
+
 def test_a_missing_file_is_left_to_who_reads_it() -> None:
     """A path that does not exist is an input like any other."""
     assert expand(["no/such.wav"]) == [Input("no/such.wav")]

@@ -131,6 +131,8 @@ def detect(
         raise click.UsageError("--resume needs --out DIR: that is where finished results are")
     if probabilities and not (form in FORMATS and FORMATS[form].holds_probabilities):
         raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
+    if out is not None and os.path.exists(out) and not os.path.isdir(out):
+        raise click.UsageError(f"{printable(out)} is a file; --out wants a directory")
     asked = _asked(mode, parameters)
     inputs = expand(paths, recursive=recursive)
     wanted = _format(form)
@@ -179,7 +181,8 @@ class _Run:
         self._results = results
         self._debug = debug
         self._on_terminal = sys.stderr.isatty()
-        self._shows_bar = self._on_terminal and os.environ.get("TERM") != "dumb"
+        undisturbed = bool(results) or sys.stdout.isatty()  # a pipe may end in the same terminal: segue … | jq
+        self._shows_bar = self._on_terminal and undisturbed and os.environ.get("TERM") != "dumb"
         if results:
             results.reserve([item.source for item in inputs])
         self._task = Task(detector, request, results=results, stdin=_stdin(inputs))
@@ -193,8 +196,10 @@ class _Run:
         try:
             with _stopping(self._crew, clear=_CLEAR if self._shows_bar else b"") as signals:
                 with self._bar() as bar:
-                    self._print_all(bar)
+                    document = None if self._results else _Document(self._format, bar if sys.stdout.isatty() else None)
+                    self._print_all(document, bar)
                 ended = self._crew.join(2.0)
+                self._print_rest(document)
                 status = self._verdict(signals)
                 if not ended and signals:  # a thread that waits for a pipe, say
                     sys.stdout.flush()
@@ -221,18 +226,25 @@ class _Run:
         self._tally.add(outcome)
         return outcome
 
-    def _print_all(self, bar: "Bar | None") -> None:
-        document = None if self._results else _Document(self._format, bar if sys.stdout.isatty() else None)
+    def _print_all(self, document: "_Document | None", bar: "Bar | None") -> None:
         for outcome in self._crew.answers():
             if outcome is not None:
-                if document:
-                    document.write(outcome.items)
-                if outcome.failure:
-                    self._report(outcome, outcome.failure, bar)
+                self._print(outcome, document, bar)
             if bar:
                 bar.update()
+
+    def _print_rest(self, document: "_Document | None") -> None:
+        """After a stop: what was done while an input before it was not, and the end of a valid document."""
+        for outcome in self._crew.rest():
+            self._print(outcome, document, None)
         if document:
             document.close()
+
+    def _print(self, outcome: Outcome, document: "_Document | None", bar: "Bar | None") -> None:
+        if document:
+            document.write(outcome.items)
+        if outcome.failure:
+            self._report(outcome, outcome.failure, bar)
 
     def _report(self, outcome: Outcome, failure: Failure, bar: "Bar | None") -> None:
         """One line on standard error, unless the results on standard output say it and nobody else looks."""
@@ -240,8 +252,9 @@ class _Run:
             lines = []
         else:
             file = printable(outcome.input.file)
-            named = outcome.input.file == STDIN or file in failure.message
-            lines = [f"error: {failure.message if named else f'{file}: {failure.message}'}"]
+            message = printable(failure.message)
+            named = outcome.input.file == STDIN or file in message
+            lines = [f"error: {message if named else f'{file}: {message}'}"]
         if self._debug:
             lines.append(failure.trace.rstrip())
         for line in lines:

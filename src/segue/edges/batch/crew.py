@@ -61,6 +61,12 @@ class Crew(Generic[J, R]):
                 return
             yield answer
 
+    def rest(self) -> list[R]:
+        """After ``answers`` ended early: those finished since or out of turn, in order, each once."""
+        with self._changed:
+            indices = sorted(self._answers)
+            return [self._answers.pop(index) for index in indices]
+
     def stop(self) -> None:
         """Begin no further job; work in progress ends at its next checkpoint."""
         self.stopping = True

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Table
 from rich.text import Text
 
-from segue.edges.batch.tally import Tally
+from segue.edges.batch.tally import Tally, clock
 from segue.speech.formats import Format
 from segue.speech.names import printable
 
@@ -70,7 +70,7 @@ class Bar:
             total=1.0,
             completed=tally.share,
             files=f"{tally.done}/{tally.files} files",
-            audio=f"{tally.heard_ms / 3_600_000:.2f} h of audio, {tally.times_real_time:,.0f} x real time,",
+            audio=f"{clock(tally.heard_ms / 1000)} of audio, {tally.times_real_time:,.0f} x real time,",
         )
 
     def above(self, text: str) -> None:

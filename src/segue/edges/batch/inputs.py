@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from segue.errors import AudioError, AudioNotFound, AudioUnreadable, InvalidParameter
+from segue.speech.names import printable
 
 STDIN = "-"
 
@@ -85,7 +86,7 @@ def _directory(directory: str, recursive: bool) -> Iterator[Input]:
         yield found[path]
     if not found:
         deeper = "" if recursive else "; --recursive looks in the directories inside it too"
-        nothing = AudioNotFound(f"{directory}: has no audio files (such as .wav, .flac, .mp3, .m4a){deeper}")
+        nothing = AudioNotFound(f"{printable(directory)}: has no audio files (such as .wav, .flac, .mp3, .m4a){deeper}")
         yield Input(directory, nothing)
 
 
@@ -119,4 +120,4 @@ def _wildcard(pattern: str, recursive: bool) -> Iterator[Input]:
         hint = (
             "matches pipes or devices alone; name each to read it" if matched else "matches no file; check the pattern"
         )
-        yield Input(pattern, AudioNotFound(f"{pattern}: {hint}"))
+        yield Input(pattern, AudioNotFound(f"{printable(pattern)}: {hint}"))
