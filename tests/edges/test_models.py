@@ -70,6 +70,25 @@ def test_verify_finds_a_changed_byte(store: Store) -> None:
     assert "segue models remove" in finished.output
 
 
+@pytest.mark.parametrize("name", ["fsmn-vad-8k", "fsmn-vad@v9"])
+def test_verify_of_what_is_not_here_fails(store: Store, name: str) -> None:
+    """A model that is named and not here is no success: CLI status 1, and how to get it."""
+    finished = CliRunner().invoke(models, ["verify", name], standalone_mode=False)
+    assert finished.return_value == 1
+    assert f"is not on this machine; segue models pull {name}" in finished.output
+    assert store.models()
+
+
+def test_no_id_is_cut_at_80_columns(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal of 80 columns an ID goes on in the next line; nothing of it is left out."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    output = run("list").output
+    assert "…" not in output
+    assert "mmon-pytorch" in output
+    assert store.models()
+
+
 def test_remove_asks_first(store: Store) -> None:
     """Without a terminal to ask on, remove wants --yes and deletes nothing."""
     refused = run("remove", "fsmn-vad")

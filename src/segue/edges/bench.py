@@ -142,8 +142,8 @@ def _print(medians: dict[str, float], measured: dict[str, list[float]], facts: d
 
     labels = {
         "whole": "a recording, x real time",
-        "alone": f"live streams per core, chunks of {_CHUNK_MS} ms, each alone",
-        "batches": f"live streams per core, chunks of {_CHUNK_MS} ms, engine alone, {_BATCH} streams a call",
+        "alone": "live streams per core, each alone",
+        "batches": f"the same, engine alone, {_BATCH} streams a call",
     }
     table = Table("one thread, CPU time", "median", "lowest", "highest", box=None, pad_edge=False)
     for column in table.columns[1:]:
@@ -152,8 +152,9 @@ def _print(medians: dict[str, float], measured: dict[str, list[float]], facts: d
         values = measured[name]
         table.add_row(label, *(f"{value:,.0f}" for value in (medians[name], min(values), max(values))))
     console = Console(highlight=False, markup=False)
-    console.width = max(console.width, 100)
+    console.width = max(console.width, 80)
     console.print(table)
-    console.print(f"\n{facts['rounds']} rounds of {facts['audio_s']:.0f} s: {facts['source']}", soft_wrap=True)
+    rounds = f"{facts['rounds']} rounds of {facts['audio_s']:.0f} s: {facts['source']}"
+    console.print(f"\n{rounds}; live in chunks of {_CHUNK_MS} ms", soft_wrap=True)
     for name in ("model", "digest", "processor", "cores", "system", "versions"):
         console.print(f"{name}: {facts[name]}", soft_wrap=True)

@@ -58,7 +58,7 @@ def pull(model: str | None) -> None:
 def verify(model: str | None) -> int:
     """Hash every file of MODEL (of all models, if left out) again, and compare with what was recorded.
 
-    Exit status 1 when something differs.
+    Exit status 1 when something differs, or MODEL is not here.
     """
     store = _store(_settings())
     model_id, revision = _decide(model, store) if model else (None, None)
@@ -72,6 +72,9 @@ def verify(model: str | None) -> int:
     checked = [found for found in checked if revision in (None, found.revision)]
     for found in checked:
         click.echo(f"{_name(found)}  as recorded, digest {found.digest[:12]}")
+    if not checked and model_id:
+        _say(f"error: {model_id}@{revision} is not on this machine; segue models pull {model}")
+        return 1
     if not checked:
         click.echo(f"no models in {store.root}")
     return 0
@@ -126,7 +129,7 @@ def _decide(text: str, store: "Store") -> tuple[str, str]:
     if len(here) > 1:
         raise InvalidParameter(f"{model_id} is here in revisions {', '.join(here)}: write {model_id}@REVISION")
     if not here:
-        raise ModelNotFound(f"{model_id} is not in {store.root}; segue models list shows what is")
+        raise ModelNotFound(f"{model_id} is not on this machine; segue models pull {text}, or see segue models list")
     return model_id, here[0]
 
 
@@ -166,7 +169,9 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "alias", "revision", "digest", "MB", "here", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for title in ("model", "alias", "revision", "digest", "MB", "here"):
+        table.add_column(title, overflow="fold", no_wrap=title in ("alias", "revision", "digest", "MB", "here"))
     for row in rows:
         size = f"{row['size_bytes'] / 1e6:.1f}" if row["in_store"] else ""
         here = "yes" if row["in_store"] else "no"
