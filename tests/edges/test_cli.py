@@ -1,6 +1,10 @@
 """The ``segue`` command: the table of commands, and how errors end."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 import pytest
@@ -16,6 +20,14 @@ def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
     said = capsys.readouterr()
     assert isinstance(left.value.code, int)
     return left.value.code, said.out, said.err
+
+
+def in_shell(command: str, home: Path) -> "subprocess.CompletedProcess[str]":
+    script = f'exec "$0" -c "from segue.edges.cli import main; main()" {command}'
+    environment = os.environ | {"SEGUE_HOME": str(home)}
+    return subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable], capture_output=True, text=True, check=False, env=environment
+    )
 
 
 def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,3 +143,27 @@ def test_a_command_whose_file_was_deleted_is_said_to_be_missing(
     status, _, err = ended(capsys, "gone")
     assert status == 2
     assert "gone is not part of this installation" in err
+
+
+@pytest.mark.parametrize("arguments", ["--help", "--version", "models list --json", "detect --help"])
+@pytest.mark.parametrize(
+    ("output", "reason"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descript")]
+)
+def test_a_standard_output_that_takes_nothing_is_one_line(
+    arguments: str, output: str, reason: str, tmp_path: Path
+) -> None:
+    """A full or closed standard output is no fault of ours: one line that says so, status 1."""
+    if "full" in output and not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full here")
+    finished = in_shell(f"{arguments} {output}", tmp_path)
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"segue: error: standard output: cannot be written ({reason}")
+    assert finished.returncode == 1
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_other_closed_descriptors_are_no_matter(closed: str, tmp_path: Path) -> None:
+    """A command that does not need what is closed works, and what it opens does not take the descriptor's number."""
+    finished = in_shell(f"--version {closed}", tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout.startswith("segue ")
