@@ -211,7 +211,12 @@ def test_when_no_origin_answers_each_is_named_with_its_reason(store: Store, hub:
     assert text.startswith("iic/tiny-vad@v1 could not be had from any origin: ModelScope's cache ")
     assert " | ModelScope iic/tiny-vad@v1: am.mvn, config.yaml, model.pt is not the file that is pinned" in text
     assert " | PyPI tiny-vad==1.0: pip failed: No matching distribution" in text
-    assert len(said) == 4
+    assert text.endswith("; check the network, set MODELSCOPE_ENDPOINT, or give a directory that has the model")
+    changes = [line for line in said if "; trying " in line]
+    assert [line.partition("; trying ")[2] for line in changes] == [str(REPO), str(WHEEL)]
+    assert changes[0].startswith("ModelScope's cache cannot give it (")
+    assert changes[1].startswith("ModelScope iic/tiny-vad@v1 cannot give it (am.mvn, config.yaml, model.pt is not the")
+    assert not any("No matching distribution" in line for line in said)
     assert store.models() == []
     assert list((store.root / "staging").iterdir()) == []
 

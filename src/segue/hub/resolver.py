@@ -28,6 +28,7 @@ from segue.hub.store import Store
 
 _log = logging.getLogger("segue.hub")
 _DEFAULT_REVISION = "master"  # what ModelScope means by no revision
+_SHORT = 80  # characters of a reason in a line of progress; the error has it whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,8 +225,10 @@ class _Pull:
                 model = self._pull_from(origin, share_s=share_s)
             except ModelError as error:
                 _log.info("%s: %s", self.target, error)
-                self.progress(str(error))
                 failures.append(error)
+                if following := origins[position + 1 :]:  # the last one's reason is in the error alone
+                    asked = "ModelScope's cache" if origin is None else origin
+                    self.progress(f"{asked} cannot give it ({_short(error, str(asked))}); trying {following[0]}")
             else:
                 if model is not None:
                     return model
@@ -292,7 +295,15 @@ class _Pull:
         if len(failures) == 1 and not isinstance(failures[0], OriginUnavailable):
             return failures[0]
         reasons = " | ".join(map(str, failures))
-        return OriginUnavailable(f"{self.target} could not be had from any origin: {reasons}")
+        return OriginUnavailable(
+            f"{self.target} could not be had from any origin: {reasons}; "
+            f"check the network, set MODELSCOPE_ENDPOINT, or give a directory that has the model"
+        )
+
+
+def _short(error: ModelError, origin: str) -> str:
+    reason = str(error).removeprefix(f"{origin}: ").removeprefix(f"{origin} ")
+    return reason if len(reason) <= _SHORT else f"{reason[: _SHORT - 1]}…"
 
 
 def _only(layout: Layout, pins: Mapping[str, str]) -> Layout:
