@@ -91,6 +91,16 @@ def test_samples_of_every_dtype_and_shape(dtype: str, shape: str) -> None:
     np.testing.assert_allclose(samples, frames.T, atol={"float16": 5e-4, "int16": 2e-5, ">i2": 2e-5}.get(dtype, 0))
 
 
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_a_memoryview_of_samples_is_samples(dtype: str) -> None:
+    """Items wider than a byte are an array's, with the same answers; those of a byte are a file's."""
+    array: Any = (tone(0.1)[:, 0] * (32768 if dtype == "int16" else 1)).astype(dtype)
+    samples = joined(decode(memoryview(array), sample_rate=16_000, target_rate=16_000))
+    np.testing.assert_array_equal(samples[0], tone(0.1)[:, 0])
+    with pytest.raises(errors.InvalidSamples, match="uint32"):
+        decode(memoryview(array.astype("uint32")), sample_rate=16_000, target_rate=16_000)
+
+
 def test_a_list_of_floats_is_samples() -> None:
     """What ``np.asarray`` takes is samples; an empty list is empty audio."""
     np.testing.assert_array_equal(

@@ -77,6 +77,13 @@ def test_dtypes_refused(array: Any) -> None:
         as_samples(array)
 
 
+def test_a_masked_array_must_be_filled() -> None:
+    """What is under a mask is not samples, so it is not taken for them."""
+    masked = np.ma.masked_array(np.zeros(3, np.float32), mask=[False, True, False])
+    with pytest.raises(InvalidSamples, match="fill it first"):
+        as_samples(masked)
+
+
 def test_bytes_as_an_array_get_the_remedy() -> None:
     """uint8 may be a file's bytes or 8-bit samples: the message has both ways out."""
     with pytest.raises(InvalidSamples, match=r"as bytes.*128"):

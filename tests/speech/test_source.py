@@ -111,6 +111,42 @@ def test_no_bytes_is_its_own_error(empty: bytes | io.BytesIO) -> None:
         decode(empty, target_rate=16_000)
 
 
+class Giving(io.RawIOBase):
+    """A stream whose reads give one thing, whatever that is."""
+
+    def __init__(self, gift: object) -> None:
+        self._gift = gift
+
+    def read(self, _count: int = -1) -> bytes:
+        return cast(bytes, self._gift)
+
+
+def test_file_objects_that_give_no_bytes() -> None:
+    """Closed, of text, or a pipe that does not wait: one line each, and no exception of Python's own."""
+    closed = io.BytesIO(encode("wav16", tone(0.1)))
+    closed.close()
+    for file, words in [(closed, "is closed"), (Giving("text"), "gives str.*'rb'"), (Giving(None), "set_blocking")]:
+        with pytest.raises(errors.AudioUnreadable, match=words) as caught:
+            decode(cast(BinaryIO, file), target_rate=16_000)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_pipe_that_does_not_wait_is_unreadable() -> None:
+    """Nothing yet is not the end: an open pipe set to non-blocking is no empty recording."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with os.fdopen(writing, "wb"), os.fdopen(reading, "rb") as file, pytest.raises(errors.AudioUnreadable):
+        decode(file, target_rate=16_000)
+
+
+def test_a_memoryview_with_steps_is_bytes() -> None:
+    """Every second byte of a buffer is read as if it had been copied."""
+    data = encode("wav16", tone(0.1))
+    spread = bytearray(2 * len(data))
+    spread[::2] = data
+    np.testing.assert_array_equal(joined(decode(memoryview(spread)[::2], target_rate=16_000)), tone(0.1).T)
+
+
 class Endless(io.RawIOBase):
     """A pipe that never ends: one beginning, then one piece again and again."""
 

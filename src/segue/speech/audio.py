@@ -121,7 +121,7 @@ def decode(
         raise InvalidParameter(f"channels: {channels!r} is not accepted; accepted are 'mix' and 'split'")
     check_rate(target_rate, name="target_rate")
     with ExitStack() as stack:
-        if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
+        if _is_encoded(source):
             opened = open_source(cast(Encoded, source), stack, check_head=check_head)
             name, track = opened.name, open_track(opened, stack)
             _check_given_rate(sample_rate, track.rate, name=name)
@@ -134,6 +134,12 @@ def decode(
     )
 
 
+def _is_encoded(source: AudioSource) -> bool:
+    if isinstance(source, memoryview):
+        return source.itemsize == 1  # of wider items it is samples, as an array is
+    return isinstance(source, str | os.PathLike | bytes | bytearray) or hasattr(source, "read")
+
+
 def _check_given_rate(given: int | None, rate: int, *, name: str) -> None:
     if given is not None and given != rate:
         raise InvalidSamples(
@@ -143,7 +149,8 @@ def _check_given_rate(given: int | None, rate: int, *, name: str) -> None:
 
 
 def _track_of_samples(samples: ArrayLike, sample_rate: int | None) -> Track:
-    if np.isscalar(samples) or not (hasattr(samples, "__len__") or hasattr(samples, "__array__")):
+    is_sequence = hasattr(samples, "__len__") or hasattr(samples, "__array__")
+    if not is_sequence or (np.isscalar(samples) and not isinstance(samples, memoryview)):
         raise InvalidSamples(
             f"source: {one_line(repr(samples))[:80]} is not audio; accepted are a path, the bytes of a file, a binary "
             "file object, and samples (an array of int16, int32 or float) with their sample_rate"

@@ -61,6 +61,8 @@ def as_planes(array: ArrayLike, *, channels: int | None = None) -> NDArray[Any]:
     """Check dtype and shape as ``as_samples`` does, and return a view of shape (channels, n) in the array's dtype."""
     if isinstance(array, bytes | bytearray) or (isinstance(array, memoryview) and array.itemsize == 1):
         raise InvalidSamples(f"samples: {type(array).__name__} does not say what its samples are; {RAW_PCM}")
+    if isinstance(array, np.ma.MaskedArray):  # np.asarray would take what is under the mask
+        raise InvalidSamples("samples: a masked array is not accepted; fill it first, as with array.filled(0)")
     try:
         samples = np.asarray(array)
     except (ValueError, TypeError, OverflowError) as error:  # ragged lists, tensors on a GPU, huge integers

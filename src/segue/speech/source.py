@@ -111,7 +111,9 @@ def open_source(
     file, in memory up to 16 MB: once ``check_head`` (the first megabyte, the name) has not raised, for what is longer,
     and up to ``most_bytes``. Raises AudioNotFound, AudioUnreadable, AudioEmpty, AudioTooLong.
     """
-    if isinstance(source, bytes | bytearray | memoryview):
+    if isinstance(source, memoryview):
+        source = source.tobytes()  # one with steps (``[::2]``) cannot be read in place
+    if isinstance(source, bytes | bytearray):
         return Source(io.BytesIO(source), name="bytes", hint=f"; {RAW_PCM} with sample_rate=")
     if isinstance(source, str | os.PathLike):
         name = _name(source)
@@ -120,6 +122,8 @@ def open_source(
         raise AudioUnreadable("file object: it is open as text; open it in binary mode ('rb')")
     else:
         name, file = _name(getattr(source, "name", source)), source
+        if getattr(file, "closed", False):
+            raise AudioUnreadable(f"{name}: is closed; open it again")
     if _is_read_in_place(file, name):
         return Source(file, name=name)
     spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  the stack closes it
@@ -179,11 +183,18 @@ def _copy(
 
 def _read(file: BinaryIO, count: int, name: str) -> bytes:
     try:
-        return file.read(count)
+        data: object = file.read(count)
     except AudioUnreadable:  # is an OSError too
         raise
     except OSError as error:
         raise _unreadable(name, error) from error
+    if data is None:
+        raise AudioUnreadable(f"{name}: has nothing to read now and does not wait; make it blocking (os.set_blocking)")
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise AudioUnreadable(
+            f"{name}: its read() gives {type(data).__name__}, not bytes; open it in binary mode ('rb')"
+        )
+    return bytes(data)
 
 
 def _write(spool: BinaryIO, data: bytes, name: str) -> None:
