@@ -36,6 +36,7 @@ class Faults:
     cut: dict[str, int] = field(default_factory=dict)  # bytes after which the connection breaks
     size: dict[str, int] = field(default_factory=dict)  # a lie in the listing
     listing: list[dict[str, object]] = field(default_factory=list)  # further entries
+    message: str = "told to fail"
 
 
 class Hub:
@@ -93,7 +94,7 @@ class Hub:
             self._closing.wait()
             return None
         if what in self.faults.status:
-            return _send_json(request, {"Code": 1, "Message": "told to fail"}, status=self.faults.status[what])
+            return _send_json(request, {"Code": 1, "Message": self.faults.message}, status=self.faults.status[what])
         if what == "revisions":
             return _send_json(request, {"Code": 200, "Data": {"RevisionMap": self._revisions(model)}})
         files = model.get(asked.get("Revision", "master"))

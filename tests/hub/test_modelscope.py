@@ -116,6 +116,26 @@ def test_an_unknown_revision_is_known_by_the_list_and_not_by_the_status(
         pull(destination, ModelScopeRepo(ID, "v9"))
 
 
+def test_a_hub_cannot_paint_on_the_terminal(hub: Hub, destination: Path) -> None:
+    """Pages of text, escapes and marks that turn the writing round end as one short line, and so does what the hub
+    calls its revisions."""
+    hub.models[ID] = {"v1": model_files(), "\x1b]0;owned\x07": {}, "a\u202eb": {}, **{f"v2.{n}": {} for n in range(99)}}
+    with pytest.raises(ModelNotFound) as caught:
+        pull(destination, ModelScopeRepo(ID, "v9"))
+    text = str(caught.value)
+    assert "it has: v1, v2.0, v2.1, " in text
+    assert text.isprintable()
+    assert len(text) < 200
+    hub.faults.status["listing"] = 403
+    hub.faults.message = "\x1b[2J\u202esorry\r\n" + "<p>" * 9_999
+    with pytest.raises(OriginUnavailable) as refused:
+        pull(destination)
+    text = str(refused.value)
+    assert "sorry" in text
+    assert text.isprintable()
+    assert len(text) < 250
+
+
 @pytest.mark.parametrize("refuse", [True, False])
 def test_a_hub_that_takes_no_connection_is_given_up_soon(
     refuse: bool, destination: Path, monkeypatch: pytest.MonkeyPatch

