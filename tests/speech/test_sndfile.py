@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+from segue import errors
 from segue.speech.audio import decode
 from tests.speech.encoded import SNDFILE, encode, joined, tone
 
@@ -32,3 +33,18 @@ def test_a_flac_written_into_a_pipe_decodes() -> None:
     flac[21] &= 0xF0
     flac[22:26] = bytes(4)
     np.testing.assert_array_equal(joined(decode(flac, target_rate=16_000)), tone(1.0).T)
+
+
+@pytest.mark.parametrize(("seconds", "where"), [(15, "cut off; "), (45, r"cut off somewhere after 20\.0 s; ")])
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_damage_is_placed_no_better_than_known(seconds: int, where: str, is_cut: bool) -> None:
+    """A flac is decoded in blocks of 20 s: within the first nothing is known of the place, later where it cannot be."""
+    noise = np.random.default_rng(0).uniform(-0.3, 0.3, (16_000 * seconds, 1)).astype(np.float32)
+    flac = bytearray(encode("flac", noise))
+    place = len(flac) * 7 // 10
+    if is_cut:
+        del flac[place:]
+    else:
+        flac[place : place + 300] = bytes(300)
+    with pytest.raises(errors.AudioTruncated, match=where):
+        joined(decode(flac, target_rate=16_000))

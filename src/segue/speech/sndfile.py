@@ -54,7 +54,7 @@ def _blocks(sound: "soundfile.SoundFile", source: Source) -> Iterator[Block]:
             block: NDArray[np.float32] = sound.read(frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             source.check()
-            raise damaged(source, held / sound.samplerate) from error
+            raise damaged(source, held / sound.samplerate or None, exact=False) from error  # in a block of 20 s
         if not len(block):
             break
         check_level(block.T, at_sample=held, name=source.name)

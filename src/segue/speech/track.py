@@ -44,7 +44,7 @@ def undecodable(source: Source) -> AudioUndecodable:
     )
 
 
-def damaged(source: Source, at_s: float | None) -> AudioTruncated:
-    """The error for a file that decodes up to ``at_s``; None where nobody knows how far."""
-    where = "" if at_s is None else f" after {at_s:.1f} s"
+def damaged(source: Source, after_s: float | None, *, exact: bool = True) -> AudioTruncated:
+    """The error for a file that decodes up to ``after_s``, or further where that is not ``exact``; None: not known."""
+    where = "" if after_s is None else f" {'' if exact else 'somewhere '}after {after_s:.1f} s"
     return AudioTruncated(f"{source.name}: is damaged or cut off{where}; copy or download it again, or repair it")
