@@ -193,6 +193,20 @@ def test_too_long_is_refused_from_the_header(kind: str) -> None:
         decode(data, target_rate=16_000, max_audio_s=59)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "limit_s", "words"),
+    [(0.0321, 0.01, "has 0.0321 s "), (1.5, 1, "has 1.5 s "), (3601, 3600, "has 3601.0 s ")],
+)
+def test_too_long_says_how_long(seconds: float, limit_s: float, words: str) -> None:
+    """Small limits too: never "has 0.0 s and the limit is 0.01 s"."""
+    with pytest.raises(errors.AudioTooLong, match=f"{words}.*limit is {limit_s} s"):
+        joined(
+            decode(
+                np.zeros(round(seconds * 10_000), np.int16), sample_rate=10_000, target_rate=16_000, max_audio_s=limit_s
+            )
+        )
+
+
 @pytest.mark.parametrize("kind", ["mp3", "aac"])
 def test_too_long_is_refused_while_decoding(kind: str) -> None:
     """Where the header says nothing, decoding stops as soon as the limit is passed."""

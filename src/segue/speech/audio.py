@@ -174,6 +174,11 @@ def _resampled(blocks: Iterator[Block], resampler: Resampler) -> Iterator[Block]
 def _check_limit(audio_s: float, max_audio_s: float, *, name: str) -> None:
     if audio_s > max_audio_s:
         raise AudioTooLong(
-            f"{name}: has {audio_s:.1f} s of audio or more and the limit is {max_audio_s:g} s; "
+            f"{name}: has {_seconds(audio_s)} s of audio or more and the limit is {max_audio_s:g} s; "
             "split it or raise max_audio_s (SEGUE_MAX_AUDIO_S)"
         )
+
+
+def _seconds(audio_s: float) -> str:
+    """Three digits, and never in powers of ten or rounded to a whole hundred of seconds."""
+    return f"{audio_s:.3g}" if audio_s < 100 else f"{audio_s:.1f}"
