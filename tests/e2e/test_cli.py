@@ -282,6 +282,26 @@ def test_a_full_standard_output_is_one_line(segue: Callable[..., Any], clips: li
     ]
 
 
+@pytest.mark.usefixtures("segue")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("clips/clip1.wav >&-", ["segue: error: standard output: cannot be written (Bad file descriptor)"]),
+        ("- <&-", ["segue: error: standard input: is closed; pipe or redirect the audio into it"]),
+        ("clips/clip1.wav --out out <&- >&-", []),
+    ],
+)
+def test_closed_descriptors_are_one_line_or_no_matter(clips: list[str], arguments: str, said: list[str]) -> None:
+    """What is needed and closed is one line and status 1; what is closed and not needed is no matter."""
+    assert arguments.startswith(("-", clips[0]))
+    finished = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" detect {arguments}', SEGUE], capture_output=True, check=False, timeout=DEADLINE_S
+    )
+    told = finished.stderr.decode().splitlines()
+    assert [line.partition(";")[0] for line in told] == [line.partition(";")[0] for line in said]
+    assert finished.returncode == (1 if said else 0)
+
+
 # -- stopping ------------------------------------------------------------------------------------------------------
 
 
@@ -406,6 +426,16 @@ def test_no_bar_where_results_are_piped(clips: list[str]) -> None:
     assert CURSOR_HIDDEN not in shown
     assert "segue: 7 files, 1 failed: 0:30 of audio (" in shown
     assert [line["file"] for line in lines(piped)] == [*clips, "missing.wav"]
+
+
+@pytest.mark.usefixtures("segue")
+def test_tables_in_files_have_no_colours(clips: list[str], tmp_path: Path) -> None:
+    """Tables are styled for a terminal alone: with --out on one the files have not a single escape code."""
+    with watched([SEGUE, "detect", *clips, "--out", "out"], stdout_too=True) as terminal:
+        assert terminal.finish() == 0
+    texts = [(tmp_path / "out" / name).read_bytes() for name in results(tmp_path / "out")]
+    assert len(texts) == len(clips)
+    assert not any(b"\x1b" in text for text in texts)
 
 
 @pytest.mark.usefixtures("segue")

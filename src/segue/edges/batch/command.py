@@ -135,7 +135,7 @@ def detect(
         raise click.UsageError(f"{printable(out)} is a file; --out wants a directory")
     asked = _asked(mode, parameters)
     inputs = expand(paths, recursive=recursive)
-    wanted = _format(form)
+    wanted = _format(form, styled=not out and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     names = wanted.names([item.file for item in inputs if not item.problem]) if wanted.names else {}
     request = Request(wanted, split=channels == "split", probabilities=probabilities, resume=resume, names=names)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
@@ -348,17 +348,16 @@ def _stopping(crew: Crew[Input, Outcome], *, clear: bytes) -> Iterator[list[int]
             signal(number, handler)
 
 
-def _format(name: str) -> Format:
+def _format(name: str, *, styled: bool) -> Format:
     if name in FORMATS:
         return FORMATS[name]
     from segue.edges.batch.display import table_format
 
-    styled = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     return table_format(width=None, styled=styled)
 
 
 def _stdin(inputs: Sequence[Input]) -> BinaryIO | None:
-    return sys.stdin.buffer if any(item.file == STDIN for item in inputs) else None
+    return sys.stdin.buffer if any(item.file == STDIN and not item.problem for item in inputs) else None
 
 
 def _cores() -> int:
