@@ -62,7 +62,7 @@ def test_split_channels_are_one_item_each(tmp_path: Path) -> None:
 
 def test_any_error_of_one_input_is_its_failure(tmp_path: Path) -> None:
     """Missing, corrupt and unfound inputs, and a fault of our own, each become a failure with a code."""
-    (tmp_path / "bad.wav").write_bytes(b"RIFF nonsense")
+    (tmp_path / "bad.wav").write_bytes(b"nonsense")
     (tmp_path / "none").mkdir()
     good = recording(tmp_path / "x.wav")
     task = Task(loudness_detector(), Request(FORMATS["jsonl"]))
