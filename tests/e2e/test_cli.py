@@ -522,7 +522,8 @@ def test_ctrl_c_prints_what_is_done_as_a_whole_document(clips: list[str]) -> Non
         (["detect", "x", "--set", "window_size_ms=0"], 2, "window_size_ms"),
         (["detect", "x", "--resume"], 2, "--out"),
         (["detect", "x", "--model", "./nowhere"], 1, "not a directory"),
-        (["detect", "clips", "--out", "file"], 1, "cannot be written"),
+        (["detect", "clips", "--out", "file"], 2, "file is a file; --out wants a directory"),
+        (["detect", "clips", "--out", "file/below"], 1, "cannot be made or opened"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_the_right_status(
