@@ -165,13 +165,17 @@ class Store:
             fresh = _arrange(source, files)
             damaged = self._damaged_tree(record)
         with self._store_lock(), translated(self.root):
-            before = self._read(ref)
-            if before is None and not pinned and ref.exists():
-                raise _unknown_first_use(record, ref)
-            _check_recorded(before, record)
+            self._check_before(record, ref, pinned=pinned)
             self._publish_tree(fresh, record, damaged=damaged)
             self._write(ref, record)
         return self._resolved(record)
+
+    def _check_before(self, record: Record, ref: Path, *, pinned: bool) -> None:
+        """What was recorded of this ID @ revision holds; a record that cannot be read is no first use."""
+        before = self._read(ref)
+        if before is None and not pinned and ref.exists():
+            raise _unknown_first_use(record, ref)
+        _check_recorded(before, record)
 
     def remove(self, model_id: str, revision: str, *, forget: bool = False) -> bool:
         """Delete the files; False if there are none. Of a fixed revision the digests are kept, and held against the

@@ -45,8 +45,9 @@ class Detector:
         """The segments of a recording, its channels mixed.
 
         ``source``: a path, the bytes of a file, a binary file object, or samples (int16, int32 or float of shape (n,),
-        (n, c) or (c, n)) with their ``sample_rate`` in Hz. ``mode`` and ``parameters`` (FunASR's names, see
-        ``segue.Rules``) win over the model's. ``probabilities``: keep them in the answer.
+        (n, c) or (c, n)) with their ``sample_rate`` in Hz; given for a file, it must be the file's own. ``mode`` and
+        ``parameters`` (FunASR's names, see ``segue.Rules``) win over the model's. ``probabilities``: keep them in the
+        answer. An array must not change while it is read.
         Raises AudioError, InvalidParameter, InferenceFailed.
         """
         rules = self.rules.asking({"mode": mode, **parameters})
