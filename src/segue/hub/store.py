@@ -149,7 +149,6 @@ class Store:
         if missing:
             raise ModelIncomplete(f"{model_id}@{revision} from {origin} has no {missing}; a model needs {layout}")
         by_name = {file.name: file.sha256 for file in files}
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock()))
         record = Record(
             model_id=model_id,
             revision=revision,
@@ -157,7 +156,7 @@ class Store:
             tree=model_digest(by_name),
             files=files,
             origin=origin,
-            recorded_at=now,
+            recorded_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._clock())),
             moving=moving,
             commit=commit,
         )
