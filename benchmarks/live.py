@@ -1,6 +1,6 @@
 """Live streams: how many one core serves, the engine alone, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,8 +17,13 @@ WANTED = {("segue", "funasr-onnx"): 5.0, ("segue", "FunASR (torch)"): 10.0}
 WANTED_IN_BATCHES = {("segue, batches of 16", "funasr-onnx"): 7.0, ("segue, batches of 16", "FunASR (torch)"): 18.0}
 
 
-def measure(peers: Sequence[Peer], recording: Recording, *, seconds: int, rounds: int) -> Table:
-    """Streams per core = seconds of audio fed in chunks of 200 ms / CPU seconds, a new stream each round."""
+def measure(
+    peers: Sequence[Peer], recording: Recording, *, threaded: Callable[[], Peer], seconds: int, rounds: int
+) -> Table:
+    """Streams per core = seconds of audio fed in chunks of 200 ms / CPU seconds, a new stream each round.
+
+    ``threaded`` is made and measured when the others are done: its threads spin on, and that would be on their account.
+    """
     samples = recording.samples[: seconds * RATE]
     contenders: dict[str, Measure] = {}
     for peer in peers:
@@ -27,6 +32,8 @@ def measure(peers: Sequence[Peer], recording: Recording, *, seconds: int, rounds
             batch = [np.roll(recording.samples, -i * 7 * RATE)[: seconds * RATE] for i in range(BATCH)]
             contenders["segue, batches of 16"] = partial(_batch, peer, batch)
     costs = by_turns(contenders, rounds=rounds)
+    spinning = threaded()
+    costs |= by_turns({spinning.name: partial(_stream, spinning, samples)}, rounds=rounds)
     rows = [_row(name, cost, costs["segue"], seconds) for name, cost in costs.items()]
     notes = []
     for (mine, other), wanted in {**WANTED, **WANTED_IN_BATCHES}.items():

@@ -41,7 +41,7 @@ def short(run: Run) -> dict[str, Callable[[], Table]]:
     rounds, scratch = run.rounds, run.scratch
     return {
         "whole": lambda: whole_files.measure(everyone(), run.recording, rounds=rounds, scratch=scratch),
-        "live": lambda: live.measure((*everyone(), as_it_comes()), run.recording, seconds=60, rounds=rounds),
+        "live": lambda: live.measure(everyone(), run.recording, threaded=as_it_comes, seconds=60, rounds=rounds),
         "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=rounds),
         "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=rounds, scratch=scratch),
         "startup": lambda: start_up.measure(run.recording, rounds=2 * rounds + 1, scratch=scratch),
