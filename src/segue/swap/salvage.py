@@ -96,6 +96,9 @@ def _connect(path: Path | str, *, busy_s: float) -> sqlite3.Connection:
 def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:  # what Python makes of SQLite quoting a damaged schema
+        connection.close()
+        raise sqlite3.DatabaseError("it holds text that is none") from error
     except BaseException:
         connection.close()
         raise
@@ -151,7 +154,7 @@ def _readable(work: Path, content: bytes) -> list[Row]:
     rows: list[Row] = []
     _remove(work)
     work.write_bytes(content)
-    with suppress(sqlite3.Error, Damaged), closing(_connect(work, busy_s=0)) as connection:
+    with suppress(sqlite3.Error, UnicodeDecodeError, Damaged), closing(_connect(work, busy_s=0)) as connection:
         for row in connection.execute(_ROWS):
             _check_row(row, len(rows) + 1)
             rows.append(row)
