@@ -5,13 +5,11 @@ accepted, what to do. Third-party exceptions are translated once, at the boundar
 ``__cause__``. Nothing here knows of HTTP.
 """
 
-from typing import ClassVar
-
 
 class SegueError(Exception):
     """Root of the tree: ``except segue.SegueError`` catches whatever Segue refuses or fails at."""
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
 
 
 def one_line(error: object) -> str:
@@ -252,3 +250,94 @@ class JournalUnavailable(SwitchError, OSError):
     """The journal cannot be opened or written: locked, full disk, permissions. New switches are refused till it can."""
 
     code = "journal_unavailable"
+
+
+# -- the service ---------------------------------------------------------------------------------------------------
+
+
+class ServiceError(SegueError):
+    """The service cannot take or finish a request as it was sent."""
+
+    code = "service"
+
+
+class RequestInvalid(ServiceError, ValueError):
+    """The request is not of the form that its address takes."""
+
+    code = "bad_request"
+
+
+class RequestTooLarge(ServiceError):
+    """The body is larger than the limit set (``max_body_bytes``)."""
+
+    code = "body_too_large"
+
+
+class RequestTooSlow(ServiceError):
+    """The body, or the next message of a stream, did not come in time."""
+
+    code = "body_too_slow"
+
+
+class RequestUnsupported(ServiceError):
+    """The body is declared to be something else than audio."""
+
+    code = "unsupported_media_type"
+
+
+class Unauthorized(ServiceError):
+    """The token is missing or wrong."""
+
+    code = "unauthorized"
+
+
+class Refusal(ServiceError):
+    """Not now: try again after ``retry_after_s`` seconds."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(Refusal):
+    """The service has as much work as it can take."""
+
+    code = "overloaded"
+
+
+class TooManyRequests(Refusal):
+    """One client has more than its share of the service."""
+
+    code = "too_many_requests"
+
+
+class ShuttingDown(Refusal):
+    """The service is being stopped and takes no new work."""
+
+    code = "shutting_down"
+
+
+class ServerRunning(ServiceError):
+    """Another server runs on this ``SEGUE_HOME``."""
+
+    code = "server_running"
+
+
+# -- the client of a running service -------------------------------------------------------------------------------
+
+
+class ServerUnreachable(SegueError, ConnectionError):
+    """No server answers at the address."""
+
+    code = "server_unreachable"
+
+
+class ServerRefused(SegueError):
+    """The server answered with an error: ``code`` and message are its own, ``status`` is that of HTTP."""
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     )
 
     home: Annotated[Path, AfterValidator(_expanded)] = Field(
-        default_factory=_home, description="Where the model store lives."
+        default_factory=_home, description="Where models, the journal and the token live."
     )
     model: str = Field(default="fsmn-vad", description="The model used where none is named.")
     connect_timeout_s: float = Field(
@@ -47,6 +47,26 @@ class Settings(BaseSettings):
     max_audio_s: float = Field(
         default=24 * 3600.0, gt=0, description="Longer audio is refused, however small its file."
     )
+
+    # -- the service: segue serve
+    host: str = Field(default="127.0.0.1", description="The address that segue serve listens on.")
+    port: int = Field(default=6006, ge=0, le=65535, description="Its port; 0 lets the system choose.")
+    open: bool = Field(default=False, description="Detection without the token though not on loopback.")
+    bake_s: float = Field(default=600.0, ge=0, description="How long a replaced version stays warm.")
+    max_resident: int = Field(default=8, ge=1, le=64, description="Most versions loaded at once.")
+    stall_s: float = Field(default=30.0, gt=0, description="A call that makes no progress for so long is given up.")
+    drain_s: float = Field(default=30.0, ge=0, description="How long a stopping server waits for work in flight.")
+    max_body_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger bodies are refused.")
+    body_idle_s: float = Field(default=20.0, gt=0, description="A body that brings nothing for so long is refused.")
+    body_total_s: float = Field(default=600.0, gt=0, description="A body that takes longer than this is refused.")
+    max_requests: int = Field(default=64, ge=1, description="Most recordings uploading, waiting and detected at once.")
+    max_requests_per_client: int = Field(default=48, ge=1, description="Of these, most of one address.")
+    max_streams: int = Field(default=1000, ge=1, description="Most live streams at once.")
+    stream_idle_s: float = Field(default=120.0, gt=0, description="A stream that brings nothing for so long is closed.")
+
+    # -- the commands that talk to it
+    server: str | None = Field(default=None, description="The address of the service; else the one on this machine.")
+    token: str | None = Field(default=None, repr=False, description="Its token, where it is on another machine.")
 
     @classmethod
     def settings_customise_sources(
