@@ -291,6 +291,12 @@ class Unauthorized(ServiceError):
     code = "unauthorized"
 
 
+class UnknownChange(ServiceError, LookupError):
+    """No change of that ID is remembered."""
+
+    code = "unknown_change"
+
+
 class Refusal(ServiceError):
     """Not now: try again after ``retry_after_s`` seconds."""
 
