@@ -1,5 +1,6 @@
 """Detections as text."""
 
+import dataclasses
 import json
 import os
 
@@ -32,6 +33,16 @@ def test_the_object_has_exactly_the_promised_keys_in_order() -> None:
         "segments": [{"start_ms": 100, "end_ms": 900}],
     }
     assert list(found) == ["file", "duration_ms", "model", "mode", "segments"]
+
+
+def test_a_service_names_the_version_that_answered() -> None:
+    """Where a version of a service answered, the model says which; nothing else of the object changes."""
+    alone = detection((100, 900))
+    served = dataclasses.replace(alone, model=dataclasses.replace(MODEL, version="v6cadc83c-1f09b2"))
+    found = to_dict("a.wav", served)
+    assert list(found["model"]) == ["id", "revision", "version", "digest"]
+    assert found["model"].pop("version") == "v6cadc83c-1f09b2"
+    assert found == to_dict("a.wav", alone)
 
 
 def test_split_channels_are_an_object_each() -> None:

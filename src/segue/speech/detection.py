@@ -18,6 +18,8 @@ class ModelIdentity:
     id: str
     revision: str | None
     digest: str
+    version: str | None = None
+    """Its name where a service answered, whose versions are models with options; else None."""
 
     def __str__(self) -> str:
         return f"{self.id}@{self.revision}" if self.revision else self.id

@@ -46,12 +46,13 @@ class Format:
 def to_dict(file: str, detection: "Detection") -> dict[str, Any]:
     """The object that every JSON form holds, without probabilities: times in whole milliseconds."""
     model = detection.model
+    version = {} if model.version is None else {"version": model.version}
     channel = {} if detection.channel is None else {"channel": detection.channel}
     return {
         "file": legible(file),
         **channel,
         "duration_ms": detection.duration_ms,
-        "model": {"id": legible(model.id), "revision": model.revision, "digest": model.digest},
+        "model": {"id": legible(model.id), "revision": model.revision, **version, "digest": model.digest},
         "mode": detection.mode,
         "segments": [{"start_ms": segment.start_ms, "end_ms": segment.end_ms} for segment in detection.segments],
     }
