@@ -14,8 +14,6 @@ from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.scores import Scores
 from segue.speech.segmenter import Event, Segmenter
 
-_NOTHING = np.empty(0, dtype=np.float32)
-
 
 class DetectorStream:
     """One stream of audio: chunks in, events out. Used by one thread at a time.
@@ -41,8 +39,7 @@ class DetectorStream:
         self._accepted_samples = 0  # at the stream's own rate, for messages
         self._segmenter = Segmenter()
         self._scores = Scores(scorer)
-        self._ending: list[Event] | None = None  # what finish has come to so far, once it was asked for
-        self._finished = False
+        self._ended = self._finished = False
         self.rules = rules.asking(self._asked)
         """The effective rules."""
         self.kept: list[SilenceProbs] | None = [] if keep else None
@@ -58,20 +55,20 @@ class DetectorStream:
         """The next frame to be decided."""
         return self._segmenter.frame
 
+    @property
+    def scores(self) -> Scores:
+        """The view of the scorer in force: who scores by itself does it between ``offer`` and ``take``."""
+        return self._scores
+
     def accept(self, samples: ArrayLike) -> list[Event]:
         """Feed a chunk of any length at the stream's rate: int16, int32 or float; (n,), (n, c) or (c, n), mixed.
 
         Returns the events that it completed, in order. Raises InvalidSamples (the chunk is not taken; the stream goes
         on), InferenceFailed (it is kept, and scored with the next or after ``adopt``), StreamFinished.
         """
-        if self._ending is not None:
-            raise StreamFinished("the stream is finished; open another for more audio")
-        if np.size(samples) == 0:  # some microphones give such chunks; they say nothing about channels
-            return []
-        block = as_samples(samples, channels=self._channels, at_sample=self._accepted_samples)
-        self._channels = len(block)
-        self._accepted_samples += block.shape[1]
-        return self._decide(self._scores.accept(self._resampled(mix(block))))
+        self.offer(samples)
+        self._scores.score()
+        return self.take()
 
     def finish(self) -> list[Event]:
         """Say that no audio follows. The open utterance ends with the last frame.
@@ -81,13 +78,9 @@ class DetectorStream:
         """
         if self._finished:
             return []
-        rest = _NOTHING
-        if self._ending is None:
-            rest, self._ending = self._resampler.finish()[0], []
-        self._ending += self._decide(self._scores.accept(rest))
-        self._ending += self._decide(self._scores.finish())
-        self._finished = True
-        return self._ending + self._segmenter.finish()
+        self.end()
+        self._scores.score()
+        return self.take()
 
     def adopt(self, scorer: Scorer, rules: Rules) -> int:
         """Go over to another version, between two frames: nothing is lost, repeated or decided twice.
@@ -97,6 +90,40 @@ class DetectorStream:
         the stream from the start. Raises InvalidParameter unless sample rate and frame agree; then, and when the new
         scorer fails, the stream goes on as it was.
         """
+        return self.install(self.moved_to(scorer, rules), rules)
+
+    # -- the steps of these, for who scores many streams together ---------------------------------------------------
+
+    def offer(self, samples: ArrayLike) -> None:
+        """What ``accept`` does before it scores. Raises as ``accept``."""
+        if self._ended:
+            raise StreamFinished("the stream is finished; open another for more audio")
+        if np.size(samples) == 0:  # some microphones give such chunks; they say nothing about channels
+            return
+        block = as_samples(samples, channels=self._channels, at_sample=self._accepted_samples)
+        self._channels = len(block)
+        self._accepted_samples += block.shape[1]
+        self._scores.offer(self._resampled(mix(block)))
+
+    def end(self) -> None:
+        """What ``finish`` does before it scores; again is once."""
+        if not self._ended:
+            self._ended = True
+            self._scores.end(self._resampler.finish()[0])
+
+    def take(self) -> list[Event]:
+        """Decide what was scored: the events that it completed, and after ``end`` that of the end."""
+        p_silence = self._scores.take()
+        if self.kept is not None:
+            self.kept.append(p_silence)
+        events = self._segmenter.accept(p_silence, self.rules)
+        if self._scores.is_finished and not self._finished:
+            self._finished = True
+            events += self._segmenter.finish()
+        return events
+
+    def moved_to(self, scorer: Scorer, rules: Rules) -> Scores:
+        """What another version makes of this stream; the stream itself is left as it is. Raises as ``adopt``."""
         if self._finished:
             raise StreamFinished("the stream is finished; there is nothing left to decide")
         old = self._scores.scorer
@@ -106,19 +133,17 @@ class DetectorStream:
                 f"{scorer.sample_rate} Hz in frames of {scorer.frame_ms} ms; open a new stream for it"
             )
         _check_frames(scorer, rules)
-        rules = rules.asking(self._asked)
-        self._scores = self._scores.moved_to(scorer)
-        self.rules = rules
+        rules.asking(self._asked)  # raises, if what was asked for does not go with these rules
+        return self._scores.moved_to(scorer)
+
+    def install(self, scores: Scores, rules: Rules) -> int:
+        """Go on with what ``moved_to`` made; the first frame that it decides."""
+        self._scores, self.rules = scores, rules.asking(self._asked)
         return self._segmenter.frame
 
     def _resampled(self, block: Block) -> Samples:
         samples: Samples = self._resampler.accept(block)[0]
         return samples
-
-    def _decide(self, p_silence: SilenceProbs) -> list[Event]:
-        if self.kept is not None:
-            self.kept.append(p_silence)
-        return self._segmenter.accept(p_silence, self.rules)
 
 
 def _check_frames(scorer: Scorer, rules: Rules) -> None:
