@@ -3,91 +3,21 @@
 Each test names the guard without which it fails.
 """
 
-import random
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from itertools import cycle, pairwise
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
 from segue.errors import Busy, JournalUnavailable, Superseded
-from segue.swap import Entry, Journal, Kind, Lease, Outcome, Released, Route, State, Switchboard
+from segue.swap import Entry, Health, Journal, Kind, Lease, Outcome, Released, Route, State, Switchboard
 from tests.swap.models import Model, World, resolved
-
-PATIENCE_S = 10.0
-
-
-@contextmanager
-def hectic() -> Iterator[None]:
-    """Threads take turns as often as Python can, so that what is not guarded shows."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-
-
-@contextmanager
-def shaken(*, every: int = 5) -> Iterator[None]:
-    """In the threads begun in the block, the switchboard may be interrupted between any two bytecodes.
-
-    Without this CPython never changes threads inside of ``count += 1``, and a missing lock would not show.
-    """
-    dice = random.Random(every)
-
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.endswith(("switchboard.py", "fleet.py", "current.py", "journal.py")):
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode" and dice.randrange(every) == 0:
-            time.sleep(0)  # gives the other threads their turn
-        return trace
-
-    threading.settrace(trace)
-    try:
-        yield
-    finally:
-        threading.settrace(None)
-
-
-@contextmanager
-def crowd(count: int, work: Callable[[int], object]) -> Iterator[list["Future[object]"]]:
-    """``count`` threads that begin together and run beside the block; what one raises is raised at the end."""
-    barrier = threading.Barrier(count + 1)
-
-    def begin(number: int) -> object:
-        barrier.wait(PATIENCE_S)
-        return work(number)
-
-    with ThreadPoolExecutor(count) as pool:
-        futures = [pool.submit(begin, number) for number in range(count)]
-        barrier.wait(PATIENCE_S)
-        yield futures
-    for future in futures:
-        future.result()
-
-
-class Gate:
-    """Something that happens in one thread when another lets it."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.open = threading.Event()
-
-    def __call__(self) -> None:
-        self.reached.set()
-        assert self.open.wait(PATIENCE_S)
-
+from tests.swap.threads import PATIENCE_S, Gate, crowd, hectic, shaken
 
 # -- leases against switches ---------------------------------------------------------------------------------------
 
@@ -481,8 +411,8 @@ def test_the_journal_of_many_threads(tmp_path: Path) -> None:
 @pytest.mark.drill
 @pytest.mark.parametrize(("threads", "limit_us"), [(1, 20.0), (16, 40.0)])
 def test_what_a_lease_costs(threads: int, limit_us: float) -> None:
-    """Lease, route with a canary, and release with a listener: at most 20 µs on one thread, 40 of wall time on 16."""
-    world = World(listeners=[lambda _: None], clock=time.monotonic)
+    """Lease, route with a canary, and release with health: at most 20 µs on one thread, 40 of wall time on 16."""
+    world = World(listeners=[Health().hear], clock=time.monotonic)
     a, b = world.ready("a", "b")
     world.board.switch(Route(a, b, 0.1))
     count = 160_000 // threads
