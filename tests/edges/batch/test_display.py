@@ -1,5 +1,6 @@
 """What people see."""
 
+import dataclasses
 import io
 import os
 
@@ -29,6 +30,13 @@ def test_a_table_says_what_was_found_and_who_found_it() -> None:
     assert "2 segments, 4.330 s of speech in 10.000 s (43.3%)" in text
     assert "mode classic, model fake/loudness@v1" in text
     assert text.startswith("a.wav\n")
+
+
+def test_a_table_names_the_version_of_a_service() -> None:
+    """Where a service answered, the last line says which version it was."""
+    served = dataclasses.replace(MODEL, version="v6cadc83c-1f09b2")
+    (text,) = table_format(width=None, styled=False).render("a.wav", [Detection((), 10_000, Rules.of(), served)])
+    assert text.rstrip().endswith("mode classic, model fake/loudness@v1, version v6cadc83c-1f09b2")
 
 
 def test_no_speech_is_said_without_an_empty_table() -> None:

@@ -68,6 +68,17 @@ def test_a_result_is_held_by_what_made_it_and_its_bytes(tmp_path: Path) -> None:
     assert not results.holds("/a/x.wav", "this")
 
 
+def test_the_version_of_a_service_is_recorded(tmp_path: Path) -> None:
+    """Whatever the format, the manifest says which version made a result; a result of no service says nothing."""
+    results = opened(tmp_path, "/a/x.wav", "/a/y.wav", extension="rttm")
+    results.write("/a/x.wav", b"x", made_by="this", version="v6cadc83c")
+    results.write("/a/y.wav", b"y", made_by="this")
+    *_, served, local = map(json.loads, (tmp_path / MANIFEST).read_text().splitlines())
+    assert served["version"] == "v6cadc83c"
+    assert "version" not in local
+    assert opened(tmp_path, "/a/x.wav", extension="rttm").holds("/a/x.wav", "this")
+
+
 def test_a_torn_last_line_costs_that_line_alone(tmp_path: Path) -> None:
     """A manifest cut in the middle of a line loses that line and no other, before it or after."""
     results = opened(tmp_path, "/a/x.wav", "/a/y.wav")

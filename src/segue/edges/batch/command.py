@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from segue.edges.batch.crew import Checkpoint, Crew
+from segue.edges.batch.document import Document
 from segue.edges.batch.inputs import STDIN, Input, expand
 from segue.edges.batch.results import ResultDirectory
 from segue.edges.batch.tally import Tally
 from segue.edges.batch.task import Failure, Outcome, Request, Task
-from segue.errors import OutputError
 from segue.speech.formats import FORMATS, Format
 from segue.speech.names import legible, printable
 
@@ -185,7 +185,7 @@ class _Run:
         self._shows_bar = self._on_terminal and undisturbed and os.environ.get("TERM") != "dumb"
         if results:
             results.reserve([item.source for item in inputs])
-        self._task = Task(detector, request, results=results, stdin=_stdin(inputs))
+        self._task = Task(detector, request, expected=lambda: detector, results=results, stdin=_stdin(inputs))
         self._tally = Tally(inputs)
         threads = min(jobs or _cores(), len(inputs))
         ahead = threads if request.probabilities else threads * _AHEAD_A_THREAD
@@ -196,7 +196,7 @@ class _Run:
         try:
             with _stopping(self._crew, clear=_CLEAR if self._shows_bar else b"") as signals:
                 with self._bar() as bar:
-                    document = None if self._results else _Document(self._format, bar if sys.stdout.isatty() else None)
+                    document = None if self._results else Document(self._format, bar if sys.stdout.isatty() else None)
                     self._print_all(document, bar)
                 ended = self._crew.join(2.0)
                 self._print_rest(document)
@@ -226,21 +226,21 @@ class _Run:
         self._tally.add(outcome)
         return outcome
 
-    def _print_all(self, document: "_Document | None", bar: "Bar | None") -> None:
+    def _print_all(self, document: Document | None, bar: "Bar | None") -> None:
         for outcome in self._crew.answers():
             if outcome is not None:
                 self._print(outcome, document, bar)
             if bar:
                 bar.update()
 
-    def _print_rest(self, document: "_Document | None") -> None:
+    def _print_rest(self, document: Document | None) -> None:
         """After a stop: what was done while an input before it was not, and the end of a valid document."""
         for outcome in self._crew.rest():
             self._print(outcome, document, None)
         if document:
             document.close()
 
-    def _print(self, outcome: Outcome, document: "_Document | None", bar: "Bar | None") -> None:
+    def _print(self, outcome: Outcome, document: Document | None, bar: "Bar | None") -> None:
         if document:
             document.write(outcome.items)
         if outcome.failure:
@@ -272,50 +272,6 @@ class _Run:
         if self._on_terminal:
             _say(self._tally.summary())
         return 1 if self._tally.failed else 0
-
-
-class _Document:
-    """Results on standard output, written through as they come. Raises OutputError, and BrokenPipeError as it is."""
-
-    def __init__(self, form: Format, bar: "Bar | None") -> None:
-        self._format = form
-        self._bar = bar
-        self._begun = False
-        self._line = ""  # what is above a bar has to be whole lines
-
-    def write(self, items: Sequence[str]) -> None:
-        for item in items:
-            self._put((self._format.separator if self._begun else self._format.opening) + item)
-            self._begun = True
-
-    def close(self) -> None:
-        self._put(("" if self._begun else self._format.opening) + self._format.closing)
-
-    def _put(self, text: str) -> None:
-        try:
-            if self._bar is None:
-                sys.stdout.buffer.write(text.encode(errors="backslashreplace"))
-                sys.stdout.flush()
-                return
-            whole, newline, self._line = (self._line + text).rpartition("\n")
-            if newline:
-                self._bar.above(whole)
-        except OSError as error:
-            _abandon_stdout()
-            if isinstance(error, BrokenPipeError):
-                raise
-            reason = error.strerror or type(error).__name__
-            raise OutputError(f"standard output: cannot be written ({reason}); make room or write elsewhere") from error
-
-
-def _abandon_stdout() -> None:
-    """Nothing more can be written there; Python must not try again when it ends."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):
-        pass  # no descriptor behind it, as in a test
 
 
 @contextmanager

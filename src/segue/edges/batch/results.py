@@ -27,12 +27,16 @@ _LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary name is long
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One name in the directory: whose it is, and if there is a result, what made it and its SHA-256."""
+    """One name in the directory: whose it is, and if there is a result, what made it and its SHA-256.
+
+    ``version`` is that of the service, where one answered: not every format can hold it.
+    """
 
     name: str
     source: str
     made_by: str = ""
     sha256: str = ""
+    version: str = ""
 
 
 class ResultDirectory:
@@ -109,7 +113,7 @@ class ResultDirectory:
         except OSError as error:
             raise _refused(self.directory / entry.name, error) from error
 
-    def write(self, source: str, content: bytes, *, made_by: str = "") -> None:
+    def write(self, source: str, content: bytes, *, made_by: str = "", version: str = "") -> None:
         """Put a result in place of the one before, in one step. Without ``made_by`` no resume will trust it."""
         entry = self._entry(source)
         path = self.directory / entry.name
@@ -118,7 +122,7 @@ class ResultDirectory:
         except OSError as error:
             raise _refused(path, error) from error
         with self._lock:
-            entry = _Entry(entry.name, source, made_by, hashlib.sha256(content).hexdigest())
+            entry = _Entry(entry.name, source, made_by, hashlib.sha256(content).hexdigest(), version)
             self._remember(entry)
             self._append([entry])
 
@@ -172,7 +176,7 @@ class ResultDirectory:
     def _append(self, entries: Sequence[_Entry]) -> None:
         if not entries:
             return
-        lines = "".join(json.dumps(asdict(entry)) + "\n" for entry in entries)  # ASCII, whatever bytes a name has
+        lines = "".join(_line(entry) for entry in entries)
         path = self.directory / MANIFEST
         try:
             with path.open("ab") as file:
@@ -180,6 +184,14 @@ class ResultDirectory:
             self._torn = False
         except OSError as error:
             raise _refused(path, error) from error
+
+
+def _line(entry: _Entry) -> str:
+    """ASCII, whatever bytes a name has. Without a version it is what every Segue could read."""
+    values = asdict(entry)
+    if not entry.version:
+        del values["version"]
+    return json.dumps(values) + "\n"
 
 
 def _is_ours(entry: _Entry) -> bool:

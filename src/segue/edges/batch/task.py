@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from segue.edges.batch.crew import Checkpoint, Stopped
 from segue.edges.batch.inputs import STDIN, Input
@@ -16,12 +16,31 @@ from segue.speech.formats import Format
 from segue.speech.names import printable
 
 if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
-    from segue.speech.detection import Detection
-    from segue.speech.detector import Detector, Progress
+    from segue.speech.detection import Detection, ModelIdentity
+    from segue.speech.detector import Progress
+    from segue.speech.rules import Rules
 
 _MADE_BY = 2
 """To be raised whenever the same bytes, model and parameters would give another result, or a file of another content:
 so that --resume makes anew what an older Segue made."""
+
+
+class Finder(Protocol):
+    """What finds the speech: a ``Detector`` on this machine, or a running service (``remote.Remote``)."""
+
+    def detect(self, source: str | BinaryIO, /, *, probabilities: bool, progress: "Progress") -> "Detection": ...
+    def detect_channels(
+        self, source: str | BinaryIO, /, *, probabilities: bool, progress: "Progress"
+    ) -> "list[Detection]": ...
+
+
+class Maker(Protocol):
+    """What made a result, or would make one now: every ``Detection`` says it, and so does a ``Detector``."""
+
+    @property
+    def model(self) -> "ModelIdentity": ...
+    @property
+    def rules(self) -> "Rules": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +79,25 @@ class Request:
 
 
 class Task:
-    """Does one input after another for any number of threads. ``heard`` is told how far the input has come."""
+    """Does one input after another for any number of threads. ``heard`` is told how far the input has come.
+
+    ``expected`` is what would make a result now, for resume alone: what did make one, the result itself says.
+    """
 
     def __init__(
         self,
-        detector: "Detector",
+        finder: Finder,
         request: Request,
         *,
+        expected: Callable[[], Maker],
         results: ResultDirectory | None = None,
         stdin: BinaryIO | None = None,
     ) -> None:
-        self._detector = detector
+        self._finder = finder
+        self._expected = expected
         self._request = request
         self._results = results
         self._stdin = stdin
-        self._rules = detector.rules.parameters()
 
     def run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
         """The outcome, whatever the input does. Raises OutputError, which concerns all inputs, and Stopped."""
@@ -95,32 +118,35 @@ class Task:
         if item.problem:
             raise item.problem
         before = _stamp(item) if self._results else None
-        made_by = ""
-        if before and self._results and self._request.resume and self._was_made_alike(item, self._results):
-            made_by = self._made_by(item, checkpoint)
-            if self._results.holds(item.source, made_by):
-                return Outcome(item, skipped=True)
+        sha256 = ""
+        if before and self._results and self._request.resume:
+            maker = self._digest(item, self._expected())
+            if self._results.made_by(item.source).startswith(maker):
+                sha256 = _sha256(item, checkpoint)
+                if sha256 and self._results.holds(item.source, maker + sha256):
+                    return Outcome(item, skipped=True)
 
         def progress(heard_ms: int, promised_ms: int | None) -> None:
             checkpoint()
             heard(heard_ms, promised_ms)
 
-        detect = self._detector.detect_channels if self._request.split else self._one
+        detect = self._finder.detect_channels if self._request.split else self._one
         source = self._stdin if item.file == STDIN and self._stdin else item.file
         detections = detect(source, probabilities=self._request.probabilities, progress=progress)
         items = self._request.format.render(self._request.names.get(item.file, item.file), detections)
         if self._results:
-            if before and not made_by:  # not earlier: what cannot be detected, however large, is not read for nothing
-                made_by = self._made_by(item, checkpoint)
-            if before != _stamp(item):  # of which bytes is the result?
-                made_by = ""
-            self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by)
+            if before and not sha256:  # not earlier: what cannot be detected, however large, is not read for nothing
+                sha256 = _sha256(item, checkpoint)
+            known = sha256 and before == _stamp(item)  # else: of which bytes is the result?
+            made_by = self._digest(item, detections[0]) + sha256 if known else ""
+            version = detections[0].model.version or ""
+            self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by, version=version)
             items = []
         speech_ms = sum(detection.speech_ms for detection in detections) // len(detections)
         return Outcome(item, items, detections[0].duration_ms, speech_ms)
 
-    def _one(self, source: str | BinaryIO, *, probabilities: bool, progress: "Progress") -> "Sequence[Detection]":
-        return [self._detector.detect(source, probabilities=probabilities, progress=progress)]
+    def _one(self, source: str | BinaryIO, *, probabilities: bool, progress: "Progress") -> "list[Detection]":
+        return [self._finder.detect(source, probabilities=probabilities, progress=progress)]
 
     def _failed(self, item: Input, failure: Failure) -> Outcome:
         fail = self._request.format.fail
@@ -132,27 +158,25 @@ class Task:
             self._results.discard(item.source)
         return Outcome(item, items, failure=failure)
 
-    def _was_made_alike(self, item: Input, results: ResultDirectory) -> bool:
-        return results.made_by(item.source).startswith(self._maker(item))
-
-    def _made_by(self, item: Input, checkpoint: Checkpoint) -> str:
-        """All that decides the result: the maker, then the SHA-256 of the file; empty where it cannot be read."""
-        sha256 = hashlib.sha256()
-        try:
-            with open(item.file, "rb") as file:
-                while block := file.read(2**20):
-                    checkpoint()
-                    sha256.update(block)
-        except OSError:
-            return ""  # the detector will meet it too, and say what is wrong
-        return self._maker(item) + sha256.hexdigest()
-
-    def _maker(self, item: Input) -> str:
-        """A digest of all but the file's bytes that decides the result."""
+    def _digest(self, item: Input, maker: Maker) -> str:
+        """Of all but the file's bytes that decides the result. A service's name for the model is not of that."""
         request = self._request
-        facts = [self._detector.model.digest, self._rules, request.split, request.probabilities]
+        facts = [maker.model.digest, maker.rules.parameters(), request.split, request.probabilities]
         facts += [request.names[item.file]] if item.file in request.names else []
         return hashlib.sha256(json.dumps([_MADE_BY, *facts], sort_keys=True).encode()).hexdigest() + "-"
+
+
+def _sha256(item: Input, checkpoint: Checkpoint) -> str:
+    """Of the file's bytes; empty where it cannot be read."""
+    sha256 = hashlib.sha256()
+    try:
+        with open(item.file, "rb") as file:
+            while block := file.read(2**20):
+                checkpoint()
+                sha256.update(block)
+    except OSError:
+        return ""  # the detector will meet it too, and say what is wrong
+    return sha256.hexdigest()
 
 
 def _stamp(item: Input) -> tuple[int, ...] | None:
