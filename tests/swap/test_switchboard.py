@@ -34,6 +34,21 @@ def state(world: World, version: VersionId) -> State:
 # -- add and prepare -----------------------------------------------------------------------------------------------
 
 
+def test_choose_names_the_version_that_a_lease_of_that_key_would_have() -> None:
+    """``choose`` and ``lease`` agree for every key; with no route both raise NotReady."""
+    world = World()
+    with pytest.raises(NotReady):
+        world.board.choose("x")
+    primary, canary = world.ready("a", "b")
+    world.board.switch(Route(primary, canary=canary, canary_share=0.5))
+    chosen = set()
+    for key in map(str, range(50)):
+        with world.board.lease(key) as lease:
+            assert world.board.choose(key) == lease.version
+        chosen.add(lease.version)
+    assert chosen == {primary, canary}
+
+
 def test_add_is_idempotent_and_loads_nothing() -> None:
     """Adding the same content twice, under two IDs, is one NEW version."""
     world = World()
@@ -516,6 +531,50 @@ def test_beyond_max_resident_the_longest_superseded_goes_first() -> None:
         assert (state(world, b), state(world, d)) == (State.READY, State.CLOSED)
 
 
+def test_a_lease_by_name_begins_the_bake_time_again() -> None:
+    """A batch that names its version does not lose it in the middle; one that leaves it to the route keeps nothing."""
+    world = World()
+    a, b, c = world.ready("a", "b", "c")
+    for version in (a, b, c):
+        world.board.switch(Route(version))
+    for _ in range(3):
+        world.clock.now_s += 599
+        world.board.lease("k", version=a).release()
+        world.board.lease("k").release()
+        world.board.sweep()
+    assert (state(world, a), state(world, b)) == (State.READY, State.CLOSED)
+    assert world.board.snapshot()[a].bake_left_s == 600
+    world.clock.now_s += 600
+    world.board.sweep()
+    assert state(world, a) is State.CLOSED
+
+
+def test_a_lease_by_name_gives_no_bake_time_to_what_has_none() -> None:
+    """What serves has none while it serves, and what never served waits for its switch however long that takes."""
+    world = World()
+    a, b = world.ready("a", "b")
+    world.board.switch(Route(a))
+    for version in (a, b):
+        world.board.lease("k", version=version).release()
+    assert [world.board.snapshot()[version].bake_left_s for version in (a, b)] == [None, None]
+    world.clock.now_s += 100_000
+    world.board.sweep()
+    assert state(world, b) is State.READY
+
+
+def test_room_is_made_by_what_was_longest_not_named() -> None:
+    """Of the superseded the one that nobody named for the longest time is closed first."""
+    world = World(max_resident=3)
+    a, b, c = world.ready("a", "b", "c")
+    for version in (a, b, c):
+        world.clock.now_s += 1
+        world.board.switch(Route(version))
+    world.clock.now_s += 1
+    world.board.lease("k", version=a).release()
+    world.board.prepare(world.add("d"))
+    assert [state(world, version) for version in (a, b, c)] == [State.READY, State.CLOSED, State.READY]
+
+
 def test_a_prepared_version_waits_for_its_switch() -> None:
     """What never served has no bake time: prepared in the evening, it is there in the morning."""
     world = World()
@@ -582,6 +641,32 @@ def test_a_close_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> N
     lease.release()
     assert world.board.snapshot()[a].failure == "closing it failed: OSError: stuck"
     assert "closing" in caplog.text
+
+
+def test_what_a_closing_reports_is_why(tmp_path: Path) -> None:
+    """What is said about it is the why of the CLOSE step, told and journaled; the state before and after as always."""
+    world = World(journal_at(tmp_path))
+    (a,) = world.ready("a")
+    world.close_report = "3.1 MB came back"
+    world.board.close(a)
+    assert world.events[-1] == Transitioned(a, 1, State.DRAINING, State.CLOSED, "3.1 MB came back")
+    row = world.board.journal.history(1)[0]
+    assert (row.kind, row.what, row.why, row.outcome) == (
+        Kind.STATE,
+        f"{a}#1",
+        "3.1 MB came back",
+        "draining -> closed",
+    )
+
+
+@pytest.mark.parametrize("report", [None, 0, object()])
+def test_a_closing_that_reports_nothing(report: object) -> None:
+    """None says nothing; nor does whatever else a function returns that was not made for this."""
+    world = World()
+    (a,) = world.ready("a")
+    world.close_report = report
+    world.board.close(a)
+    assert world.events[-1] == Transitioned(a, 1, State.DRAINING, State.CLOSED, "")
 
 
 def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:

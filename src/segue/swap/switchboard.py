@@ -31,13 +31,17 @@ from segue.swap.version import Incarnation, Version
 
 T = TypeVar("T")
 
+_NOTHING_SERVES = "no version serves: prepare one and switch to it"
+
 
 class Switchboard(Generic[T]):
     """Replaces a T that is in use, without a pause. Safe for threads; has none of its own.
 
-    ``loader`` makes a T, ``warm`` runs it once with real shapes, and ``close_model`` frees it; all may be slow, and
-    run in the thread that asked. ``journal`` None keeps one in memory. ``clock``: seconds, never going back.
-    A superseded version stays warm for ``bake_s``; beyond ``max_resident`` loaded versions the longest superseded goes.
+    ``loader`` makes a T, ``warm`` runs it once with real shapes, and ``close_model`` frees it, and may return what is
+    to be said about that (the memory that came back, say), the ``why`` of its last step; all may be slow, and run in
+    the thread that asked. ``journal`` None keeps one in memory. ``clock``: seconds, never going back.
+    A superseded version stays warm for ``bake_s``, also after each lease that names it; beyond ``max_resident`` loaded
+    versions the longest superseded, or not so leased, goes.
     Whoever runs a loop calls ``sweep`` now and then.
     """
 
@@ -45,7 +49,7 @@ class Switchboard(Generic[T]):
         self,
         loader: Callable[[Resolved], T],
         warm: Callable[[T], None] = lambda model: None,  # noqa: ARG005 -- nothing to do is the default
-        close_model: Callable[[T], None] = lambda model: None,  # noqa: ARG005
+        close_model: Callable[[T], str | None] = lambda model: None,  # noqa: ARG005
         *,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -127,7 +131,8 @@ class Switchboard(Generic[T]):
     # -- leases ----------------------------------------------------------------------------------------------------
 
     def lease(self, key: str, *, version: VersionId | None = None) -> Lease[T]:
-        """A lease on the version that answers ``key``, or on the one named, which may be superseded.
+        """A lease on the version that answers ``key``, or on the one named, which may be superseded: it then stays warm
+        for ``bake_s`` from now.
 
         Raises NotReady when no route is installed; VersionNotReady or UnknownVersion for the one named. Never waits.
         """
@@ -136,17 +141,26 @@ class Switchboard(Generic[T]):
             with self._lock:
                 life = self._current.usable(version)
                 life.leases += 1
+                if life.version.superseded_at_s is not None:
+                    life.version.superseded_at_s = taken_at_s
             return Lease(life, key, taken_at_s, self._settle)
         while True:
             serving = self._current.serving
             if serving is None:
-                raise NotReady("no version serves: prepare one and switch to it")
+                raise NotReady(_NOTHING_SERVES)
             life = serving.choose(key)
             with self._lock:
                 if self._current.serving is serving:  # rule 2
                     life.leases += 1
                     break
         return Lease(life, key, taken_at_s, self._settle)
+
+    def choose(self, key: str) -> VersionId:
+        """The version that answers ``key`` now; a lease on it may be had a moment later. Raises NotReady."""
+        serving = self._current.serving
+        if serving is None:
+            raise NotReady(_NOTHING_SERVES)
+        return serving.choose(key).version.id
 
     def hold(self, version: VersionId) -> Lease[T]:
         """A lease that is not measured: keeps a version for a stream that stays on it between its chunks."""
