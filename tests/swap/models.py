@@ -48,6 +48,7 @@ class World:
         self.load_fault: BaseException | None = None
         self.warm_fault: BaseException | None = None
         self.close_fault: BaseException | None = None
+        self.close_report: Any = None
         self.during_load: Callable[[], object] = lambda: None
         self._lock = threading.Lock()  # guards ``open``
         options = {"clock": self.clock, "listeners": [self.events.append], "journal": journal, **options}
@@ -76,13 +77,14 @@ class World:
         _raise(self.warm_fault)
         model.is_warm = True
 
-    def _close(self, model: Model) -> None:
+    def _close(self, model: Model) -> Any:
         if model.is_closed:
             raise UsedAfterClose(model.name)
         model.is_closed = True
         with self._lock:
             self.open.remove(model)
         _raise(self.close_fault)
+        return self.close_report
 
 
 def resolved(name: str, **options: str | float) -> Resolved:

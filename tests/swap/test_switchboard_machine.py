@@ -268,6 +268,8 @@ class Machine(RuleBasedStateMachine):
                 self.board.lease(key)
             return None
         lease = self.board.lease(key, version=None if name is None else self.ids[name])
+        if name is not None and self.plain.lives[name].superseded_at is not None:
+            self.plain.lives[name].superseded_at = self.plain.now
         if name is None:
             route = self.real(self.plain.route)
             assert route is not None

@@ -40,7 +40,7 @@ class Fleet(Generic[T]):
         self,
         loader: Callable[[Resolved], T],
         warm: Callable[[T], None],
-        close_model: Callable[[T], None],
+        close_model: Callable[[T], str | None],
         *,
         journal: Journal,
         listeners: Listeners,
@@ -244,22 +244,23 @@ class Fleet(Generic[T]):
         for event in todo.news:
             self._listeners.tell(event)
         for life, model in todo.doomed:
-            failure = self._close_quietly(life, model)
+            closed, why = self._close_quietly(life, model)
             then = Todo[T]()
             with self.lock:
                 life.closing = False
                 if life.state is State.DRAINING:  # a FAILED one stays so
-                    self.step(life.version, Step.FAIL if failure else Step.CLOSE, then, why=failure)
+                    self.step(life.version, Step.CLOSE if closed else Step.FAIL, then, why=why)
                 self.changed.notify_all()
             self.do(then)
 
-    def _close_quietly(self, life: Incarnation[T], model: T) -> str:
+    def _close_quietly(self, life: Incarnation[T], model: T) -> tuple[bool, str]:
+        """Whether it could be closed, and what is to be said about it."""
         try:
-            self._close_model(model)
+            report = self._close_model(model)
         except Exception as error:  # noqa: BLE001 -- whatever it raises, the request whose release closes it goes on
             _LOG.exception("closing %s failed", life)
-            return f"closing it failed: {_text(error)}"
-        return ""
+            return False, f"closing it failed: {_text(error)}"
+        return True, report if isinstance(report, str) else ""  # whatever else a reader's own function returns
 
 
 def _superseded_at_s(record: Version[T]) -> float:
