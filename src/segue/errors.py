@@ -340,8 +340,16 @@ class ServerUnreachable(SegueError, ConnectionError):
     code = "server_unreachable"
 
 
+class ConnectionBroken(SegueError, ConnectionError):
+    """The server answers, but each time that one input was sent to it the connection broke, or it stayed silent."""
+
+    code = "connection_broken"
+
+
 class ServerRefused(SegueError):
     """The server answered with an error: ``code`` and message are its own, ``status`` is that of HTTP."""
+
+    code = "server_refused"
 
     def __init__(self, message: str, *, code: str, status: int) -> None:
         super().__init__(message)
