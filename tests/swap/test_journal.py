@@ -19,6 +19,7 @@ from segue.swap.spec import VersionId
 from tests.swap.models import journal_at
 
 A, B, C = (Route(VersionId(name)) for name in "abc")
+LITTLE, MUCH = (Route(A.primary, B.primary, share) for share in (0.1, 0.5))
 
 
 def whats(journal: Journal) -> list[str]:
@@ -266,3 +267,11 @@ def test_a_route_recorded_late_counts() -> None:
     """A fall-back has a done row alone; one to nothing names no route."""
     assert last(intent(A), done(A, 1), intent(B), done(B, 3), done(A)) == [A, B]
     assert last(intent(A), done(A, 1), done(None)) == [A]
+
+
+def test_behind_a_trial_comes_what_served_before_it() -> None:
+    """Every route of a trial names its canary: if that cannot be loaded the last settled route is there to serve."""
+    assert last(done(A), done(LITTLE), done(MUCH)) == [MUCH, LITTLE, A]
+    assert last(done(C), done(A), done(LITTLE)) == [LITTLE, A]
+    assert last(done(A), done(LITTLE), intent(C)) == [C, LITTLE, A]
+    assert last(done(LITTLE), done(MUCH), done(C)) == [C, MUCH]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.errors import ModelInvalid, NotReady, RestoreFailed, Superseded
+from segue.errors import ModelInvalid, NothingToRollBack, NotReady, RestoreFailed, Superseded
 from segue.swap import Kind, Route, State, restore
 from segue.swap.entry import Entry
 from tests.swap.models import World, journal_at, resolved
@@ -46,6 +46,37 @@ def test_the_last_route_serves_again_with_its_history(tmp_path: Path) -> None:
     assert [world.board.rollback().route for _ in range(2)] == [b, a]
 
 
+def test_rollbacks_go_on_over_restarts(tmp_path: Path) -> None:
+    """With a restart between them each rollback goes one further back, prepares the version again and says so."""
+    *earlier, _ = ended(tmp_path, "a", "b", "c", "d")
+    for route in reversed(earlier):
+        world = World(journal_at(tmp_path))
+        restore(world.board)
+        status = world.board.snapshot()[route.primary]
+        assert (status.state, status.bake_left_s) == (State.NEW, None)
+        switched = world.board.rollback()
+        assert (switched.route, switched.prepared) == (route, (route.primary,))
+    again = World(journal_at(tmp_path))
+    restore(again.board)
+    with pytest.raises(NothingToRollBack):
+        again.board.rollback()
+    assert (again.board.route, again.loads) == (earlier[0], {"a": 1})
+
+
+def test_what_was_warm_beside_the_route_is_known_again(tmp_path: Path) -> None:
+    """The version that a rollback left is no way back, and can still be switched to by its name: it is not loaded."""
+    world = World(journal_at(tmp_path))
+    a, b = world.ready("a", "b")
+    for version in (a, b):
+        world.board.switch(Route(version))
+    world.board.rollback()
+    again = World(journal_at(tmp_path))
+    restore(again.board)
+    assert (again.board.snapshot()[b].state, again.loads) == (State.NEW, {"a": 1})
+    again.board.prepare(b)
+    assert again.board.switch(Route(b)).previous == Route(a)
+
+
 def test_a_trial_is_restored_whole(tmp_path: Path) -> None:
     """Canary, share, shadow and salt are as they were."""
     world = World(journal_at(tmp_path))
@@ -57,6 +88,25 @@ def test_a_trial_is_restored_whole(tmp_path: Path) -> None:
     restore(again.board)
     assert again.board.route == trial
     assert again.board.rollback().route == Route(a)
+
+
+def test_a_trial_that_cannot_be_loaded_does_not_cost_its_primary(tmp_path: Path) -> None:
+    """Both shares of the trial name the bad canary; what served before the trial serves."""
+    world = World(journal_at(tmp_path))
+    a, b = world.ready("a", "b")
+    for route in (Route(a), Route(a, b, 0.1), Route(a, b, 0.5)):
+        world.board.switch(route)
+    again = World(journal_at(tmp_path))
+
+    def not_b() -> None:
+        if again.loads["b"]:
+            again.loads["b"] = 0
+            raise ModelInvalid("b is cut short")
+
+    again.during_load = not_b
+    restored = restore(again.board)
+    assert restored is not None
+    assert (restored.switched.route, len(restored.failures)) == (Route(a), 2)
 
 
 def test_if_the_newest_cannot_be_prepared_the_one_before_serves(tmp_path: Path) -> None:
@@ -120,6 +170,66 @@ def test_restarts_do_not_wear_out_the_history(tmp_path: Path) -> None:
 
 # -- kill -9 -------------------------------------------------------------------------------------------------------
 
+CUT = """
+import os, signal, sys
+from pathlib import Path
+from segue.swap import Journal, Kind, Route
+from tests.swap.models import World
+
+directory, verb, moment = sys.argv[1:]
+armed = False
+
+class Cut(Journal):
+    def die(self, here):
+        if armed and moment == here:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def append(self, entry):
+        self.die("before the intent")
+        seq = super().append(entry)
+        self.die("after the intent")
+        return seq
+
+    def flush(self):
+        if any(entry.kind is Kind.DONE for entry in self._pending):
+            self.die("after the pointer")
+        return super().flush()
+
+board = (world := World(Cut(Path(directory) / "journal.db"))).board
+a, b, c = world.ready(*"abc")
+for version in (a, b) if verb == "switch" else (a, b, c):
+    board.switch(Route(version))
+armed = True
+board.switch(Route(c)) if verb == "switch" else board.rollback()
+armed = moment = False
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_done"),
+    [("before the intent", False), ("after the intent", True), ("after the pointer", True), ("after the done", True)],
+)
+@pytest.mark.parametrize(("verb", "before", "after"), [("switch", "b", "c"), ("rollback", "c", "b")])
+def test_kill_9_at_each_moment_of_a_change(
+    tmp_path: Path, verb: str, before: str, after: str, moment: str, is_done: bool
+) -> None:
+    """Until its intent is written the route before serves again, from then on the new one; and the ways back fit."""
+    finished = subprocess.run([sys.executable, "-c", CUT, str(tmp_path), verb, moment], env=with_path(), check=False)
+    assert finished.returncode == -signal.SIGKILL
+    world = World(journal_at(tmp_path))
+    restored = restore(world.board)
+    assert restored is not None
+    serves = after if is_done else before
+    assert restored.switched.route == Route(resolved(serves).version)
+    assert (restored.failures, world.loads) == ((), {serves: 1})
+    ways = {"a": "", "b": "a", "c": "ba"}[serves]
+    gone_to = [world.board.rollback().route for _ in ways]
+    assert gone_to == [Route(resolved(way).version) for way in ways]
+    with pytest.raises(NothingToRollBack):
+        world.board.rollback()
+
+
 SWITCHER = """
 import itertools, sys
 from pathlib import Path
@@ -142,12 +252,16 @@ for number in itertools.count():
 """
 
 
+def with_path() -> dict[str, str]:
+    """The environment of a child that imports what this process does."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def killed_once(directory: Path, moment: random.Random) -> None:
     """Kill a process that switches for ever; then its journal is whole, and what it names is what it may name."""
     command = [sys.executable, "-c", SWITCHER, str(directory)]
     before = [entry.route.primary for entry in journal_at(directory).last_routes() if entry.route][:1]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=with_path()) as child:
         assert child.stdout is not None
         lines = [child.stdout.readline() for _ in range(moment.randrange(1, 12))]  # then it is somewhere after that
         deadline = moment.random() * 2e5

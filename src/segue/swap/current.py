@@ -208,8 +208,9 @@ class Current(Generic[T]):
         return record.current
 
     def _entry(self, change: Change, route: Route | None, back: tuple[Route, ...]) -> Entry:
-        """The intent of installing a route, with all that is needed to serve it again."""
+        """The intent of installing a route, with all that is needed to serve it again, or to go on to what is warm."""
         names = {name for each in (*back, *([route] if route else [])) for name in each.versions}
+        names |= {name for name, record in self._fleet.versions.items() if record.current.can_serve}
         return Entry(
             Kind.INTENT,
             change.verb,

@@ -45,7 +45,7 @@ class Entry:
     back: tuple[Route, ...] = ()
     """The routes that rollback goes to, the next one last."""
     versions: Mapping[VersionId, Resolved] = field(default_factory=dict)
-    """What the versions of these routes are; without payload."""
+    """What the versions of these routes are, and those that are loaded beside them; without payload."""
     evidence: Mapping[str, Any] = field(default_factory=dict)  # JSON: figures of whoever decided
     of: int | None = None
     at: float = 0.0

@@ -99,16 +99,22 @@ class Journal:
             raise JournalUnavailable(f"{self.path}: {error}; restart to set the damaged file aside") from error
 
     def last_routes(self) -> tuple[Entry, ...]:
-        """The newest row whose route was installed or being installed, then the last ``done`` with another route."""
+        """The newest row whose route was installed or being installed, then the last ``done`` with another route.
+
+        If that was a trial, the last without one follows: a trial that cannot be loaded must not cost its primary.
+        """
         found: list[Entry] = []
         settled: set[int | None] = set()
         for entry in self._backwards():
             if entry.kind in (Kind.DONE, Kind.REFUSED):
                 settled.add(entry.of)
             under_way = entry.kind is Kind.INTENT and not found and entry.seq not in settled
-            if (under_way or entry.kind is Kind.DONE) and entry.route not in (None, *(other.route for other in found)):
+            route = entry.route if under_way or entry.kind is Kind.DONE else None
+            if route is None or any(other.route == route for other in found):
+                continue
+            if len(found) < 2 or not route.is_trial:
                 found.append(entry)
-            if len(found) == 2:
+            if len(found) >= 2 and not route.is_trial:
                 break
         return tuple(found)
 

@@ -24,8 +24,9 @@ def restore(board: Switchboard[T], *, who: str = "start") -> Restored | None:
     """Prepare and install the newest route of the journal, done or intended; if that fails, the last done before it.
 
     None when the journal names no route. Until this returns, the switchboard serves nothing. The versions are added
-    without payload: the loader finds their content by digest. Raises RestoreFailed, Busy, JournalUnavailable, and
-    Superseded when the restoring itself was cancelled.
+    without payload: the loader finds their content by digest. Those of earlier routes, and those that were warm beside
+    it, are known again and not loaded. ``Journal.last_routes`` says what is tried. Raises RestoreFailed, Busy,
+    JournalUnavailable, and Superseded when the restoring itself was cancelled.
     """
     failures: list[str] = []
     with board.change("the last route", verb="restore", who=who) as change:

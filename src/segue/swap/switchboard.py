@@ -131,10 +131,10 @@ class Switchboard(Generic[T]):
     # -- leases ----------------------------------------------------------------------------------------------------
 
     def lease(self, key: str, *, version: VersionId | None = None) -> Lease[T]:
-        """A lease on the version that answers ``key``, or on the one named, which may be superseded: it then stays warm
-        for ``bake_s`` from now.
+        """A lease on the version that answers ``key``, or on the one named.
 
-        Raises NotReady when no route is installed; VersionNotReady or UnknownVersion for the one named. Never waits.
+        One named that is superseded stays warm for ``bake_s`` from now. Never waits. Raises NotReady when no route is
+        installed; VersionNotReady or UnknownVersion for the one named.
         """
         taken_at_s = self._clock()
         if version is not None:
