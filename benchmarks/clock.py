@@ -1,8 +1,9 @@
 """Costs of calls: CPU seconds, wall seconds, memory; and contenders measured by turns."""
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def resident_mb(pid: int | str = "self", *, peak: bool = False) -> float:
         if line.startswith(field):
             return int(line.split()[1]) / 1024
     raise ProcessLookupError(f"process {pid} has no memory: it has ended")
+
+
+def quantile(values: Iterable[float], share: float) -> float:
+    """The least of the values that so large a share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
