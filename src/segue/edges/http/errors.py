@@ -1,0 +1,218 @@
+"""Errors as answers: the only table from an error to its status, and the one form that every error has.
+
+``{"error": {"code", "message", "request_id"}}``. What is not in the table, nearest class first, does not go out: it is
+500 ``internal``, and its traceback goes to the log.
+"""
+
+import http
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.websockets import WebSocketState
+
+from segue.edges.http.schemas import Failed
+from segue.errors import (
+    AudioError,
+    AudioNotFound,
+    AudioTooLong,
+    AudioUnreadable,
+    InferenceFailed,
+    InvalidParameter,
+    InvalidRoute,
+    JournalUnavailable,
+    LeaseReturned,
+    ModelError,
+    ModelNotFound,
+    NotReady,
+    OriginUnavailable,
+    PreparationFailed,
+    Refusal,
+    RequestInvalid,
+    RequestTooLarge,
+    RequestTooSlow,
+    RequestUnsupported,
+    RestoreFailed,
+    SegueError,
+    ServerRunning,
+    ServiceError,
+    StoreError,
+    SwitchError,
+    TooManyRequests,
+    Unauthorized,
+    UnknownChange,
+    UnknownVersion,
+    one_line,
+)
+from segue.speech.names import printable
+
+_LOG = logging.getLogger(__name__)
+
+STATUS: Mapping[type[SegueError], int] = MappingProxyType(
+    {
+        SegueError: 500,
+        InvalidParameter: 422,
+        AudioError: 422,
+        AudioNotFound: 500,  # of an upload: it is we who have lost it
+        AudioUnreadable: 500,
+        AudioTooLong: 413,
+        ModelError: 422,
+        ModelNotFound: 404,
+        OriginUnavailable: 502,
+        InferenceFailed: 500,
+        StoreError: 507,
+        SwitchError: 409,
+        UnknownVersion: 404,
+        InvalidRoute: 422,
+        PreparationFailed: 422,
+        NotReady: 503,
+        LeaseReturned: 500,
+        RestoreFailed: 503,
+        JournalUnavailable: 503,
+        ServiceError: 400,
+        RequestInvalid: 400,
+        RequestTooLarge: 413,
+        RequestTooSlow: 408,
+        RequestUnsupported: 415,
+        Unauthorized: 401,
+        UnknownChange: 404,
+        Refusal: 503,
+        TooManyRequests: 429,
+        ServerRunning: 409,
+    }
+)
+
+_RETRY_AFTER_S = 2
+"""Of a 503 that does not say itself: a model that loads, a journal that is locked."""
+
+_SHOWN = 80
+"""Characters shown of what was given."""
+
+
+def status_of(error: SegueError | type[SegueError]) -> int:
+    """The status of the nearest class that the table has."""
+    kind = error if isinstance(error, type) else type(error)
+    return next(STATUS[base] for base in kind.__mro__ if base in STATUS)
+
+
+def respond(error: SegueError, request_id: str) -> Response:
+    """The answer that says it."""
+    status = status_of(error)
+    headers = {}
+    if isinstance(error, Refusal):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif status == 503:
+        headers["Retry-After"] = str(_RETRY_AFTER_S)
+    elif status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return _answer(status, error.code, printable(one_line(error)), request_id, headers)
+
+
+def internal(request_id: str) -> Response:
+    """The answer where something of ours broke: nothing of it goes out but where to look."""
+    message = f"this is a fault in Segue; the server's log says more of request {request_id}"
+    return _answer(500, "internal", message, request_id)
+
+
+def _answer(
+    status: int, code: str, message: str, request_id: str, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    body = {"error": {"code": code, "message": message, "request_id": request_id}}
+    return Response(json.dumps(body).encode(), status, dict(headers), media_type="application/json")
+
+
+def invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> InvalidParameter:
+    """What pydantic found, the first of it: what was given and what is accepted.
+
+    ``skip``: parts of the place that only FastAPI knows, such as ``query``.
+    """
+    first = errors[0]
+    place = ".".join(str(part) for part in first["loc"][skip:])
+    if first["type"] == "missing":
+        return InvalidParameter(f"{place}: is missing; give it")
+    if not place:
+        return InvalidParameter(first["msg"])
+    return InvalidParameter(f"{place}={shown(first['input'])}: {first['msg'][:1].lower()}{first['msg'][1:]}")
+
+
+def shown(value: object) -> str:
+    """What was given, as far as a message of one line holds it."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def documented(*kinds: type[SegueError]) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the errors that an address answers with."""
+    codes: dict[int, list[str]] = defaultdict(list)
+    for kind in kinds:
+        codes[status_of(kind)].append(f"`{kind.code}`: {(kind.__doc__ or '').splitlines()[0]}")
+    return {status: {"model": Failed, "description": "\n\n".join(lines)} for status, lines in sorted(codes.items())}
+
+
+def install(app: FastAPI) -> None:
+    """Let the app answer every error that it knows in this form; the rest is for the middleware."""
+    app.add_exception_handler(SegueError, _segue_error)  # type: ignore[arg-type]  # for both kinds of connection
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
+
+
+async def _segue_error(connection: Request | WebSocket, error: Exception) -> Response | None:
+    assert isinstance(error, SegueError)
+    response = respond(error, connection.state.request_id)
+    if response.status_code == 500:
+        _LOG.error("request %s: %s: %s", connection.state.request_id, error.code, one_line(error), exc_info=error)
+    if isinstance(connection, WebSocket):
+        await _deny(connection, response)
+        return None
+    return response
+
+
+async def _deny(websocket: WebSocket, response: Response) -> None:
+    """Before it is accepted, a WebSocket is answered like any request."""
+    connecting = websocket.application_state is WebSocketState.CONNECTING
+    if connecting and "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(response)
+    else:
+        await websocket.close(1011)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status, path, headers = error.status_code, printable(request.url.path), dict(error.headers or {})
+    code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
+    message = printable(one_line(error.detail))
+    if status == 404:
+        message = f"{path}: there is nothing of that name; /docs lists what there is"
+    if status == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+        message = f"{request.method} {path}: this takes {headers['Allow']}"
+    return _answer(status, code, message, request.state.request_id, headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Of every route of this path, not only of the first, which is all that Starlette names."""
+    routes: Sequence[BaseRoute] = request.app.routes
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return respond(invalid(error.errors(), skip=1), request.state.request_id)
+
+
+async def _client_gone(request: Request, error: Exception) -> Response:
+    """Nobody is there to be answered: the server throws it away."""
+    del error
+    _LOG.debug("request %s: the client went away", request.state.request_id)
+    return Response(status_code=499)
