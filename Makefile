@@ -12,10 +12,10 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test drills check format bench bench-long clean
+.PHONY: help run test drills check format bench bench-long bench-service clean
 
 help: ## list these targets
-	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
 
 run: $(SAMPLE) ## install, make a sample recording and detect the speech in it
 	$(BIN)/segue detect $(SAMPLE)
@@ -43,6 +43,9 @@ bench: .bench/.installed ## measure speed beside the peers, some minutes (large 
 
 bench-long: .bench/.installed ## measure six hours live and recordings of ten hours, a quarter of an hour
 	.bench/bin/python -m benchmarks.run --long $(ARGS)
+
+bench-service: .bench/.installed ## measure the service beside the usual design of one, a quarter of an hour
+	.bench/bin/python -m benchmarks.run --service $(ARGS)
 
 clean: ## remove all that these targets made, the tests' copy of the model included
 	rm -rf .venv .bench .sample .model-store build dist

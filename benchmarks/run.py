@@ -1,6 +1,6 @@
 """Measures, prints the tables, and with ``--write`` puts them into docs/performance.md.
 
-python -m benchmarks.run [--rounds 5] [--minutes 10] [--only live …] [--long [--hours 6]] [--write]
+python -m benchmarks.run [--rounds 5] [--minutes 10] [--only live …] [--long [--hours 6]] [--service] [--write]
 """
 
 import argparse
@@ -10,7 +10,21 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from benchmarks import adoption, live, short_files, six_hours, start_up, ten_hours, two_threads, whole_files
+from benchmarks import (
+    adoption,
+    lease,
+    live,
+    live_streams,
+    readiness,
+    service,
+    short_files,
+    six_hours,
+    start_up,
+    switching,
+    ten_hours,
+    two_threads,
+    whole_files,
+)
 from benchmarks.peers import load_all
 from benchmarks.peers.funasr_onnx import FunasrOnnx
 from benchmarks.peers.segue import SeguePeer
@@ -21,6 +35,8 @@ from segue.settings import read_settings
 
 PAGE = ROOT / "docs" / "performance.md"
 
+Sections = dict[str, Callable[[], Table]]
+
 
 @dataclass(frozen=True)
 class Run:
@@ -30,26 +46,28 @@ class Run:
     recording: Recording
     rounds: int
     hours: float
+    switches: int
     scratch: Path
 
 
-def short(run: Run) -> dict[str, Callable[[], Table]]:
+def short(run: Run) -> Sections:
     """``make bench``: minutes."""
     everyone = cache(lambda: load_all(run.directory))  # loaded once, outside of all measurements, if asked for at all
     as_it_comes = partial(FunasrOnnx, run.directory, threads=4)
-    segue = SeguePeer(run.directory)
     rounds, scratch = run.rounds, run.scratch
     return {
         "whole": lambda: whole_files.measure(everyone(), run.recording, rounds=rounds, scratch=scratch),
         "live": lambda: live.measure(everyone(), run.recording, threaded=as_it_comes, seconds=60, rounds=rounds),
         "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=rounds),
-        "short": lambda: short_files.measure(segue, run.recording, files=1_000, rounds=rounds, scratch=scratch),
+        "short": lambda: short_files.measure(
+            SeguePeer(run.directory), run.recording, files=1_000, rounds=rounds, scratch=scratch
+        ),
         "startup": lambda: start_up.measure(run.recording, rounds=2 * rounds + 1, scratch=scratch),
         "adopt": lambda: adoption.measure(run.directory, run.recording, rounds=rounds),
     }
 
 
-def long(run: Run) -> dict[str, Callable[[], Table]]:
+def long(run: Run) -> Sections:
     """``make bench-long``: a quarter of an hour, without peers."""
     return {
         "six": lambda: six_hours.measure(run.directory, run.recording, hours=round(min(6, run.hours)), chunk_ms=200),
@@ -58,13 +76,39 @@ def long(run: Run) -> dict[str, Callable[[], Table]]:
     }
 
 
-def tables(sections: dict[str, Callable[[], Table]], only: list[str]) -> Iterator[Table]:
+def served(run: Run) -> Sections:
+    """``make bench-service``: a quarter of an hour. Segue's server is a process of its own; so are its clients."""
+    recording, rounds, scratch = run.recording, run.rounds, run.scratch
+    return {
+        "service": lambda: service.measure(run.directory, recording, rounds=rounds, seconds=10, scratch=scratch),
+        "streams": lambda: live_streams.measure(run.directory, recording, seconds=60, scratch=scratch),
+        "switching": lambda: switching.measure(recording, switches=run.switches, scratch=scratch),
+        "lease": lambda: lease.measure(operations=200_000, rounds=rounds),
+        "ready": lambda: readiness.measure(rounds=rounds, scratch=scratch),
+    }
+
+
+GROUPS = {"bench": short, "bench-long": long, "bench-service": served}
+"""By the mark between which their tables stand in the page."""
+
+
+def chosen(run: Run, mark: str, only: list[str]) -> tuple[str, Sections]:
+    """The sections to measure, with their mark: all of a group, or those named, whose group it is then."""
+    if not only:
+        return mark, GROUPS[mark](run)
+    for candidate, group in GROUPS.items():
+        sections = group(run)
+        if set(only) <= set(sections):
+            return candidate, {name: sections[name] for name in only}
+    raise SystemExit(f"--only {' '.join(only)}: sections of one group are wanted; they are named in benchmarks/run.py")
+
+
+def tables(sections: Sections) -> Iterator[Table]:
     """Measure, and print each table when it is done."""
-    for name, measure in sections.items():
-        if not only or name in only:
-            table = measure()
-            print(f"\n{table.markdown()}", flush=True)
-            yield table
+    for measure in sections.values():
+        table = measure()
+        print(f"\n{table.markdown()}", flush=True)
+        yield table
 
 
 def main() -> None:
@@ -73,8 +117,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count, after one that does not")
     parser.add_argument("--minutes", type=float, default=10, help="length of the recording")
     parser.add_argument("--hours", type=float, default=10, help="length of the long runs (the live one: at most 6)")
-    parser.add_argument("--only", nargs="*", default=[], help="whole live threads short startup adopt; six sixty ten")
-    parser.add_argument("--long", action="store_true", help="the long runs instead")
+    parser.add_argument("--switches", type=int, default=200, help="how often the serving version is replaced")
+    names = "whole live threads short startup adopt; six sixty ten; service streams switching lease ready"
+    parser.add_argument("--only", nargs="*", default=[], help=names)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--long", dest="mark", action="store_const", const="bench-long", help="the long runs instead")
+    which.add_argument(
+        "--service", dest="mark", action="store_const", const="bench-service", help="the service instead"
+    )
+    parser.set_defaults(mark="bench")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     given = parser.parse_args()
     directory = fetch(None, settings=read_settings()).directory
@@ -82,10 +133,11 @@ def main() -> None:
     heading = surroundings(recording.source)
     print(heading, flush=True)
     with tempfile.TemporaryDirectory(prefix="segue-bench-") as scratch:
-        run = Run(directory, recording, given.rounds, given.hours, Path(scratch))
-        done = list(tables((long if given.long else short)(run), given.only))
+        run = Run(directory, recording, given.rounds, given.hours, given.switches, Path(scratch))
+        mark, sections = chosen(run, given.mark, given.only)
+        done = list(tables(sections))
     if given.write:
-        write(PAGE, "bench-long" if given.long else "bench", document(heading, done))
+        write(PAGE, mark, document(heading, done))
 
 
 if __name__ == "__main__":
