@@ -1,13 +1,18 @@
 """``segue detect``: its options. What it does with a real model is in tests/e2e."""
 
+import json
+import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from click import Context
 from click.testing import CliRunner
 
 from segue.edges.batch.command import detect
-from segue.errors import InvalidParameter
+from segue.errors import InvalidParameter, ServerUnreachable
+from tests.edges.batch.contract import Contract
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,9 @@ from segue.errors import InvalidParameter
         (["x", "--channels", "left"], "left"),
         (["x", "--jobs", "0"], "0"),
         (["x", "--nonsense"], "--nonsense"),
+        (["x", "--one-version"], "--one-version needs --server URL"),
+        (["x", "--server", ""], "--server is empty"),
+        (["x", "--server", "host:1", "--model", "owner/name"], "segue switch owner/name --server host:1"),
     ],
 )
 def test_options_that_make_no_sense_are_usage_errors(arguments: list[str], message: str) -> None:
@@ -49,6 +57,35 @@ def test_parameters_are_checked_before_the_model_is_loaded(arguments: list[str],
     assert message in str(finished.exception)
 
 
+def test_without_a_server_it_ends_at_once(tmp_path: Path) -> None:
+    """A service that is not there is one clear error before any input is looked into; an address that is none, too."""
+    with socket.socket() as closed:  # bound and not listening: a connection is refused
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        finished = CliRunner().invoke(detect, ["x", "--server", url, "--out", str(tmp_path / "out")])
+    assert isinstance(finished.exception, ServerUnreachable)
+    assert url in str(finished.exception)
+    assert not (tmp_path / "out").exists()
+    assert isinstance(CliRunner().invoke(detect, ["x", "--server", "ftp://x"]).exception, InvalidParameter)
+
+
+def test_through_a_service(tmp_path: Path) -> None:
+    """With --server the results are the service's, asked for what was asked here."""
+    samples = np.zeros(64_000, dtype=np.float32)
+    samples[16_000:32_000] = 0.5
+    soundfile.write(tmp_path / "clip.wav", samples, 16_000)
+    with Contract().running() as service:
+        asked = ["--mode", "dynamic", "--set", "window_size_ms=300", "--one-version", "--server", service.url]
+        finished = CliRunner().invoke(detect, [str(tmp_path / "clip.wav"), "-f", "jsonl", *asked])
+    assert finished.exit_code == 0
+    found = json.loads(finished.stdout)
+    assert found["model"]["version"] == "v1"
+    assert found["mode"] == "dynamic"
+    assert len(found["segments"]) == 1
+    *_, last = service.asked
+    assert (last.query["window_size_ms"], last.headers["x-segue-version"]) == ("300", "v1")
+
+
 def test_out_onto_a_file_is_a_usage_error(tmp_path: Path) -> None:
     """--out wants a directory, and says so before any model is loaded."""
     (tmp_path / "x.json").touch()
@@ -64,5 +101,14 @@ def test_every_option_stands_in_the_help_once() -> None:
         if parameter.param_type_name == "option":
             option = parameter.opts[-1]
             assert text.count(f"  {option} ") + text.count(f", {option} ") + text.count(f"  {option}\n") >= 1, option
-    for part in ("Input:", "Model and decisions:", "Output:", "Running:", "Examples:", "max_end_silence_time", "Exit"):
+    for part in (
+        "Input:",
+        "Model and decisions:",
+        "Output:",
+        "Running:",
+        "Through a running service:",
+        "Examples:",
+        "max_end_silence_time",
+        "Exit",
+    ):
         assert part in text

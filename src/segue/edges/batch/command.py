@@ -1,41 +1,28 @@
-"""``segue detect``: the options, and one run of them. Heavy imports wait until something is to be detected."""
+"""``segue detect``: its options. Heavy imports wait until something is to be detected."""
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from signal import SIGINT, SIGTERM, Handlers, getsignal, signal
-from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import click
 
-from segue.edges.batch.crew import Checkpoint, Crew
-from segue.edges.batch.document import Document
 from segue.edges.batch.inputs import STDIN, Input, expand
 from segue.edges.batch.results import ResultDirectory
-from segue.edges.batch.tally import Tally
-from segue.edges.batch.task import Failure, Outcome, Request, Task
+from segue.edges.batch.run import Run
+from segue.edges.batch.task import Finder, Maker, Request, Task
+from segue.edges.batch.voice import Voice
 from segue.speech.formats import FORMATS, Format
-from segue.speech.names import legible, printable
-
-if TYPE_CHECKING:
-    from segue.edges.batch.display import Bar
-    from segue.speech.detector import Detector
-
-_AHEAD_A_THREAD = 32
-"""Finished results that may wait for a slower input before them, for each thread."""
-
-
-_CLEAR = b"\r\x1b[2K\x1b[?25h"
-"""To a terminal: empty this line, show the cursor."""
+from segue.speech.names import printable
 
 _SECTIONS = {
     "Input": ("recursive", "channels"),
     "Model and decisions": ("model", "mode", "parameters"),
     "Output": ("form", "probabilities", "out", "resume"),
     "Running": ("jobs",),
+    "Through a running service": ("server", "one_version"),
 }
 
 
@@ -67,6 +54,13 @@ Examples:
   segue detect archive/ --out results/ --format json --resume --jobs 8
   ffmpeg -i film.mkv -f wav - | segue detect -
   segue detect lecture.mp3 --set max_end_silence_time=500
+  segue detect archive/ --server http://127.0.0.1:6006 --out results/ -f json --resume
+
+\b
+With --server nothing is detected here: each result names the version of the
+service that made it. The service may change models meanwhile. A server that
+restarts is waited for, 30 s; one that is gone ends the run, and --resume goes
+on later.
 
 \b
 RTTM names a recording by its file name without extension, or by its path
@@ -74,7 +68,7 @@ where two recordings share that.
 
 \b
 Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
-130 stopped by Ctrl-C. Results go to standard output, all else to standard error.
+4 no server, 130 stopped by Ctrl-C. Results go to standard output, all else to standard error.
 """
 
 
@@ -103,7 +97,15 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 @click.option("--probabilities", is_flag=True, help="Add the speech probability of every frame (json, jsonl).")
 @click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
 @click.option("--resume", is_flag=True, help="Skip inputs with a result in DIR of the same bytes, made alike.")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Inputs at once.  [default: one a core]")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Inputs at once.  [default: one a core; with --server 8]",
+)
+@click.option("--server", metavar="URL", help="Send the inputs to this service; nothing is detected here.")
+@click.option("--one-version", is_flag=True, help="Only the version that serves at the beginning may answer.")
 def detect(
     *,
     paths: tuple[str, ...],
@@ -117,6 +119,8 @@ def detect(
     out: str | None,
     resume: bool,
     jobs: int | None,
+    server: str | None,
+    one_version: bool,
 ) -> int:
     """Find where the speech is in recordings.
 
@@ -127,25 +131,63 @@ def detect(
         raise click.UsageError(
             "no PATH was given: name a file, a directory, a quoted wildcard, or - for standard input"
         )
-    if resume and not out:
-        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
-    if probabilities and not (form in FORMATS and FORMATS[form].holds_probabilities):
-        raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
-    if out is not None and os.path.exists(out) and not os.path.isdir(out):
-        raise click.UsageError(f"{printable(out)} is a file; --out wants a directory")
+    _check_output(form, probabilities=probabilities, out=out, resume=resume)
+    _check_service(server, model=model, one_version=one_version)
     asked = _asked(mode, parameters)
     inputs = expand(paths, recursive=recursive)
     wanted = _format(form, styled=not out and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     names = wanted.names([item.file for item in inputs if not item.problem]) if wanted.names else {}
     request = Request(wanted, split=channels == "split", probabilities=probabilities, resume=resume, names=names)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
+    voice = Voice()
+    if server is None:
+        finder, expected, at_once = _here(model, mode, asked, voice)
+    else:
+        finder, expected, at_once = _there(server, mode, asked, voice, one_version=one_version)
+    with ResultDirectory.held(Path(out), wanted.extension) if out else nullcontext() as results:
+        task = Task(finder, request, expected=expected, results=results, stdin=_stdin(inputs))
+        return Run(inputs, task, request, results=results, threads=jobs or at_once, voice=voice, debug=debug).run()
 
+
+def _check_output(form: str, *, probabilities: bool, out: str | None, resume: bool) -> None:
+    if resume and not out:
+        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
+    if probabilities and not (form in FORMATS and FORMATS[form].holds_probabilities):
+        raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
+    if out is not None and os.path.exists(out) and not os.path.isdir(out):
+        raise click.UsageError(f"{printable(out)} is a file; --out wants a directory")
+
+
+def _check_service(server: str | None, *, model: str | None, one_version: bool) -> None:
+    if server is None and one_version:
+        raise click.UsageError("--one-version needs --server URL: on this machine one model detects all anyway")
+    if server is not None and not server.strip():
+        raise click.UsageError("--server is empty: give the URL of the service, such as http://127.0.0.1:6006")
+    if server is not None and model is not None:
+        raise click.UsageError(
+            f"--model {printable(model)} and --server: the service has its own model; "
+            f"segue switch {printable(model)} --server {printable(server)} replaces it"
+        )
+
+
+Finds: TypeAlias = tuple[Finder, Callable[[], Maker], int]
+"""What finds the speech, what would make a result now, and how many inputs at once are good for it."""
+
+
+def _here(model: str | None, mode: str | None, asked: Mapping[str, Any], voice: Voice) -> Finds:
     from segue import service
     from segue.settings import read_settings
 
-    detector = service.load(model, mode=mode, settings=read_settings(), progress=_say, **asked)
-    with ResultDirectory.held(Path(out), request.format.extension) if out else nullcontext() as results:
-        return _Run(inputs, detector, request, results=results, jobs=jobs, debug=debug).run()
+    detector = service.load(model, mode=mode, settings=read_settings(), progress=voice.say, **asked)
+    return detector, lambda: detector, _cores()
+
+
+def _there(server: str, mode: str | None, asked: Mapping[str, Any], voice: Voice, *, one_version: bool) -> Finds:
+    from segue.edges.batch import remote
+
+    given = {"mode": mode, **asked} if mode is not None else asked
+    found = remote.Remote(server, given, one_version=one_version, say=voice.say)
+    return found, found.serving, remote.JOBS
 
 
 def _asked(mode: str | None, parameters: Sequence[str]) -> dict[str, Any]:
@@ -164,146 +206,6 @@ def _asked(mode: str | None, parameters: Sequence[str]) -> dict[str, Any]:
     return asked
 
 
-class _Run:
-    """One run: everything that happens between the options and the exit status."""
-
-    def __init__(
-        self,
-        inputs: Sequence[Input],
-        detector: "Detector",
-        request: Request,
-        *,
-        results: ResultDirectory | None,
-        jobs: int | None,
-        debug: bool,
-    ) -> None:
-        self._format = request.format
-        self._results = results
-        self._debug = debug
-        self._on_terminal = sys.stderr.isatty()
-        undisturbed = bool(results) or sys.stdout.isatty()  # a pipe may end in the same terminal: segue … | jq
-        self._shows_bar = self._on_terminal and undisturbed and os.environ.get("TERM") != "dumb"
-        if results:
-            results.reserve([item.source for item in inputs])
-        self._task = Task(detector, request, expected=lambda: detector, results=results, stdin=_stdin(inputs))
-        self._tally = Tally(inputs)
-        threads = min(jobs or _cores(), len(inputs))
-        ahead = threads if request.probabilities else threads * _AHEAD_A_THREAD
-        self._crew = Crew(self._work, inputs, threads=threads, ahead=ahead)
-
-    def run(self) -> int:
-        """The exit status."""
-        try:
-            with _stopping(self._crew, clear=_CLEAR if self._shows_bar else b"") as signals:
-                with self._bar() as bar:
-                    document = None if self._results else Document(self._format, bar if sys.stdout.isatty() else None)
-                    self._print_all(document, bar)
-                ended = self._crew.join(2.0)
-                self._print_rest(document)
-                status = self._verdict(signals)
-                if not ended and signals:  # a thread that waits for a pipe, say
-                    sys.stdout.flush()
-                    os._exit(status)
-        except BrokenPipeError:  # whoever read our output has seen enough
-            return 128 + 13
-        finally:
-            self._crew.stop()
-            self._crew.join(2.0)
-        return status
-
-    def _bar(self) -> "AbstractContextManager[Bar | None]":
-        if not self._shows_bar:
-            return nullcontext()
-        from rich.console import Console  # 60 ms that a pipe has no use for
-
-        from segue.edges.batch.display import Bar
-
-        return Bar(Console(stderr=True), self._tally)
-
-    def _work(self, item: Input, checkpoint: Checkpoint) -> Outcome:
-        self._tally.begin(item)
-        outcome = self._task.run(item, checkpoint, self._tally.hear)
-        self._tally.add(outcome)
-        return outcome
-
-    def _print_all(self, document: Document | None, bar: "Bar | None") -> None:
-        for outcome in self._crew.answers():
-            if outcome is not None:
-                self._print(outcome, document, bar)
-            if bar:
-                bar.update()
-
-    def _print_rest(self, document: Document | None) -> None:
-        """After a stop: what was done while an input before it was not, and the end of a valid document."""
-        for outcome in self._crew.rest():
-            self._print(outcome, document, None)
-        if document:
-            document.close()
-
-    def _print(self, outcome: Outcome, document: Document | None, bar: "Bar | None") -> None:
-        if document:
-            document.write(outcome.items)
-        if outcome.failure:
-            self._report(outcome, outcome.failure, bar)
-
-    def _report(self, outcome: Outcome, failure: Failure, bar: "Bar | None") -> None:
-        """One line on standard error, unless the results on standard output say it and nobody else looks."""
-        if outcome.items and not (self._on_terminal and not sys.stdout.isatty()):
-            lines = []
-        else:
-            file = printable(outcome.input.file)
-            message = printable(failure.message)
-            named = outcome.input.file == STDIN or file in message
-            lines = [f"error: {message if named else f'{file}: {message}'}"]
-        if self._debug:
-            lines.append(failure.trace.rstrip())
-        for line in lines:
-            _say(line, bar)
-
-    def _verdict(self, signals: Sequence[int]) -> int:
-        if signals:
-            done = f"stopped: {self._tally.done} of {self._tally.files} files are done"
-            where = f" and their results are whole in {self._results.directory}" if self._results else ""
-            how = (
-                "; the same command with --resume goes on" if self._results else "; with --out DIR, --resume can go on"
-            )
-            _say(done + where + how)
-            return 128 + signals[0]
-        if self._on_terminal:
-            _say(self._tally.summary())
-        return 1 if self._tally.failed else 0
-
-
-@contextmanager
-def _stopping(crew: Crew[Input, Outcome], *, clear: bytes) -> Iterator[list[int]]:
-    """Let Ctrl-C (and SIGTERM) stop the crew in an orderly way, and a second one end the process at once.
-
-    ``clear`` is what standard error is then told, since a bar on it has no chance to leave by itself.
-    """
-    signals: list[int] = []
-
-    def stop(number: int, _: object) -> None:
-        if signals:
-            if clear:
-                os.write(2, clear)
-            os._exit(128 + number)
-        signals.append(number)
-        crew.stop()
-
-    if current_thread() is not main_thread():  # only there Python lets us listen
-        yield signals
-        return
-    before = {number: getsignal(number) for number in (SIGINT, SIGTERM)}
-    try:
-        for number, handler in before.items():
-            if handler != Handlers.SIG_IGN:  # nohup, or a shell's background job
-                signal(number, stop)
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal(number, handler)
-
-
 def _format(name: str, *, styled: bool) -> Format:
     if name in FORMATS:
         return FORMATS[name]
@@ -318,11 +220,3 @@ def _stdin(inputs: Sequence[Input]) -> BinaryIO | None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _say(text: str, bar: "Bar | None" = None) -> None:
-    text = "\n".join(f"segue: {line}" if i == 0 else line for i, line in enumerate(legible(text).splitlines()))
-    if bar:
-        bar.above(text)
-    else:
-        click.echo(text, err=True)
