@@ -54,14 +54,13 @@ def short(run: Run) -> Sections:
     """``make bench``: minutes."""
     everyone = cache(lambda: load_all(run.directory))  # loaded once, outside of all measurements, if asked for at all
     as_it_comes = partial(FunasrOnnx, run.directory, threads=4)
+    segue = cache(lambda: SeguePeer(run.directory))
     rounds, scratch = run.rounds, run.scratch
     return {
         "whole": lambda: whole_files.measure(everyone(), run.recording, rounds=rounds, scratch=scratch),
         "live": lambda: live.measure(everyone(), run.recording, threaded=as_it_comes, seconds=60, rounds=rounds),
         "threads": lambda: two_threads.measure(run.directory, run.recording, rounds=rounds),
-        "short": lambda: short_files.measure(
-            SeguePeer(run.directory), run.recording, files=1_000, rounds=rounds, scratch=scratch
-        ),
+        "short": lambda: short_files.measure(segue(), run.recording, files=1_000, rounds=rounds, scratch=scratch),
         "startup": lambda: start_up.measure(run.recording, rounds=2 * rounds + 1, scratch=scratch),
         "adopt": lambda: adoption.measure(run.directory, run.recording, rounds=rounds),
     }
@@ -121,10 +120,8 @@ def main() -> None:
     names = "whole live threads short startup adopt; six sixty ten; service streams switching lease ready"
     parser.add_argument("--only", nargs="*", default=[], help=names)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--long", dest="mark", action="store_const", const="bench-long", help="the long runs instead")
-    which.add_argument(
-        "--service", dest="mark", action="store_const", const="bench-service", help="the service instead"
-    )
+    which.add_argument("--long", dest="mark", action="store_const", const="bench-long", help="the long runs")
+    which.add_argument("--service", dest="mark", action="store_const", const="bench-service", help="the service")
     parser.set_defaults(mark="bench")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     given = parser.parse_args()

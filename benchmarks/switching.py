@@ -63,7 +63,7 @@ def measure(recording: Recording, *, switches: int, scratch: Path) -> Table:
     notes = [_verdict(run) for run in runs] + [_faults(runs)]
     notes.append(
         f"Close: not yet answered when the switch was asked for, or due up to {CLOSE_S} s after it was acknowledged. "
-        f"Half load: {runs[0].rate:.0f} requests a second at random moments, half of what {CLIENTS} restless clients got."
+        f"Half load: {runs[0].rate:.0f} requests a second at random moments, half of what {CLIENTS} clients get."
     )
     title = f"Switching under half load: POST of {CLIP_S} s clips, {switches} switches"
     columns = ("", "close, rest", "p50 ms close, rest", "p99 ms close, rest", "p99 ratio", "switch ms, most")
