@@ -11,7 +11,7 @@ import pytest
 
 import segue
 from segue.edges import cli
-from segue.errors import AudioError, InvalidParameter
+from segue.errors import AudioError, InvalidParameter, ServerUnreachable
 
 
 def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -96,6 +96,7 @@ def test_a_wrong_command_line_is_one_line(
         (AudioError("a.wav: bad"), 1, "segue: error: a.wav: bad"),
         (AudioError("a\nb\udce9"), 1, "segue: error: a b\\xe9"),
         (InvalidParameter("mode=1"), 2, "segue: error: mode=1"),
+        (ServerUnreachable("no server"), 4, "segue: error: no server"),
         (KeyboardInterrupt(), 130, "segue: stopped"),
         (
             ZeroDivisionError("oh"),

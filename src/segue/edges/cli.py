@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from segue import __version__
-from segue.errors import InvalidModelID, InvalidParameter, SegueError
+from segue.errors import InvalidModelID, InvalidParameter, SegueError, ServerUnreachable
 from segue.speech.names import printable
 
 
@@ -39,6 +39,13 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "detect": Entry("segue.edges.batch.command:detect", "Find where the speech is in recordings."),
+        "switch": Entry(
+            "segue.edges.control.switch:switch", "Replace the model of the running service, without a pause."
+        ),
+        "rollback": Entry("segue.edges.control.rollback:rollback", "Go back to the version that served before."),
+        "status": Entry("segue.edges.control.status:status", "Show what serves, and how it does."),
+        "versions": Entry("segue.edges.control.versions:versions", "List, prepare and close versions."),
+        "history": Entry("segue.edges.control.history:history", "Show who changed what, when, why, and how it ended."),
         "models": Entry("segue.edges.models:models", "List, fetch, verify and remove models."),
         "bench": Entry("segue.edges.bench:bench", "Measure this machine: speed, and live streams per core."),
     }
@@ -172,6 +179,8 @@ def _status(arguments: list[str]) -> int:
         return _fail(error.format_message(), status=error.exit_code)
     except (InvalidParameter, InvalidModelID) as error:
         return _fail(str(error), status=2)
+    except ServerUnreachable as error:
+        return _fail(str(error), status=4)
     except SegueError as error:
         return _fail(str(error), status=1)
     except (click.Abort, KeyboardInterrupt):

@@ -1,0 +1,61 @@
+"""Which model is meant, and with which options: what a command line says, as the service wants it."""
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def options_of_a_version(command: F) -> F:
+    """``--set NAME=VALUE`` and ``--mode MODE``."""
+    text = "A decision parameter that the version has for its own; repeatable."
+    command = click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help=text)(command)
+    return click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.")(command)
+
+
+def wanted(model: str, *, parameters: Sequence[str], mode: str | None) -> dict[str, Any]:
+    """The body that names a model. Raises InvalidModelID, click.UsageError."""
+    model_id, revision = _named(model)
+    options: dict[str, Any] = {}
+    for text in parameters:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise click.UsageError(f"--set {text}: write NAME=VALUE, such as max_end_silence_time=500")
+        if name == "mode":
+            raise click.UsageError(f"--set {text}: write --mode {value}")
+        if name in options:
+            raise click.UsageError(f"--set {text}: {name} is given twice")
+        options[name] = _value(value)
+    if mode is not None:
+        options["mode"] = mode
+    return {"model_id": model_id, "revision": revision, "options": options}
+
+
+def _named(model: str) -> tuple[str, str | None]:
+    """(ID, revision). A directory is named by its absolute path: the service has another working directory."""
+    from segue.hub import CATALOG, parse_model
+
+    if CATALOG.lookup(model.partition("@")[0]) is None:
+        path = os.path.expanduser(model)
+        is_path = model.startswith((".", "~", os.sep)) or model.count(os.sep) > 1
+        if is_path or os.path.isdir(path):  # what is not here may be where the service is
+            return os.path.abspath(path), None
+    return parse_model(model)
+
+
+def _value(text: str) -> str | int | float | bool:
+    """A number or a truth where it is one: the name of a version is made of its options, and "500" is not 500."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            number = kind(text.replace("_", "no number"))  # 1_000 is one for Python alone
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    return text
