@@ -20,6 +20,10 @@ from tests.edges.control.standin import FIRST, FSMN, SECOND, Standin, done, fail
             f"which returns with: segue switch --version {SECOND}",
         ),
         (
+            done("rollback", now=FIRST, before=None),
+            f"rolled back: {FIRST} serves again (NAME); nothing served before",
+        ),
+        (
             done("rollback", now=FIRST, before=SECOND, prepared=[FIRST]),
             f"rolled back: {FIRST} serves again (NAME); {FIRST} had been closed and was prepared first; "
             f"before: {SECOND}, which returns with: segue switch --version {SECOND}",

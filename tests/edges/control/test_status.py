@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -85,6 +87,18 @@ def test_a_watch_that_is_refused_for_good_ends() -> None:
     """A token that is wrong now does not become right."""
     with pytest.raises(ServerRefused):
         watched(status(), ServerRefused("no", code="unauthorized", status=401))
+
+
+def test_a_reader_that_goes_away_ends_a_watch(service: Standin) -> None:
+    """``segue status --watch --json | head -1`` ends by itself, without an error."""
+    command = [sys.executable, "-c", "from segue.edges.cli import main; main()", "status", "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline()) == service.status
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 128 + 13
 
 
 def test_ctrl_c_ends_a_watch(service: Standin) -> None:

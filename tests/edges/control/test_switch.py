@@ -87,7 +87,7 @@ def test_who_does_not_wait_asks_once(service: Standin) -> None:
 
 
 def test_ctrl_c_stops_the_waiting_and_not_the_switch(service: Standin) -> None:
-    """Status 130, and the line says that it goes on, where to look, and what would cancel it."""
+    """Status 130, and the line says that it goes on, and where to look."""
     service.course = [change(at=2)]
     answer = service.answer
 
@@ -100,8 +100,7 @@ def test_ctrl_c_stops_the_waiting_and_not_the_switch(service: Standin) -> None:
     finished = run("switch", "x/y")
     assert finished.return_value == 130
     assert finished.stderr.splitlines()[-1] == (
-        "segue: stopped waiting; switch c0ffee goes on: see segue status and segue history, "
-        "or cancel it with segue rollback"
+        "segue: stopped waiting; switch c0ffee goes on: see segue status, segue history"
     )
 
 

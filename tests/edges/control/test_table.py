@@ -89,6 +89,7 @@ def test_what_is_the_matter_is_said_above() -> None:
     """Not ready, nothing in the route, a change under way, streams elsewhere, a journal behind or mended."""
     said = status(
         ready=False,
+        waits_for="the default model is being fetched",
         route=None,
         route_text=None,
         back=["v1", SECOND],
@@ -96,10 +97,11 @@ def test_what_is_the_matter_is_said_above() -> None:
         under_way=change(at=3),
         journal={"path": "x", "pending_rows": 1, "notice": "damaged after row 12"},
     )
-    assert shown(said, 120)[:6] == [
+    assert shown(said, 120)[:7] == [
         "segue 0.1.0 at http://127.0.0.1:6006, not ready, up 3 h 12 min, pid 4242, 312 MB",
         f"serves nothing, epoch 7; rollback goes to {SECOND}",
         "streams 12 (2 not on what serves), requests 3 running, 0 waiting, 0 refused",
+        "not ready: the default model is being fetched",
         f"under way: switch {FSMN}@v2.0.4 by ada@home: load, for 2.50 s",
         "journal: 1 row could not be written yet",
         "journal: damaged after row 12",

@@ -22,11 +22,11 @@ def test_all_versions_are_listed_with_their_digests(service: Standin) -> None:
 
 def test_prepare_says_how_to_let_it_serve(service: Standin) -> None:
     """What is wanted goes as with switch, and the answer's version is told."""
-    prepared = lines(run("versions", "prepare", f"{FSMN}@v2.0.4", "--set", "a=1"))
+    prepared = lines(run("versions", "prepare", f"{FSMN}@v2.0.4", "--set", "a=1", "--why", "soon"))
     assert prepared == [
         f"{SECOND} is ready ({FSMN}@v2.0.4); to let it serve: segue switch --version {SECOND}",
     ]
-    assert json.loads(service.last.body) == {"model_id": FSMN, "revision": "v2.0.4", "options": {"a": 1}}
+    assert json.loads(service.last.body) == {"model_id": FSMN, "revision": "v2.0.4", "options": {"a": 1}, "why": "soon"}
     assert json.loads("\n".join(lines(run("versions", "prepare", "x/y", "--json")))) == service.prepared
 
 

@@ -29,9 +29,9 @@ def follow(client: "Client", change: Mapping[str, Any], *, server: str | None, a
             change = wait(client, change, show)
     except KeyboardInterrupt:
         option = option_for(server)
+        # No word of rollback: while this goes on it would go back behind what serves now, too.
         say(
-            f"stopped waiting; {change['verb']} {change['id']} goes on: see segue status{option} "
-            f"and segue history{option}, or cancel it with segue rollback{option}"
+            f"stopped waiting; {change['verb']} {change['id']} goes on: see segue status{option}, segue history{option}"
         )
         return STOPPED
     if as_json:

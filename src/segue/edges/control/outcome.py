@@ -43,7 +43,8 @@ def _line(verb: str, answer: Mapping[str, Any], name: str, option: str) -> str:
     if verb == "rollback":
         line = f"rolled back: {version} serves again{name}"
         line += f"; {' and '.join(again)} had been closed and was prepared first" if again else ""
-        return line + (f"; before: {previous}, which returns with: segue switch --version {previous}{option}")
+        way = f"; before: {previous}, which returns with: segue switch --version {previous}{option}"
+        return line + (way if previous else "; nothing served before")
     if previous is None:
         return f"{version} serves now{name}; nothing served before"
     return f"{version} serves now{name}; before: {previous}; to go back: segue rollback{option}"

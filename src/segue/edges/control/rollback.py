@@ -24,8 +24,8 @@ Exit status: 0 done, 1 failed or refused, 2 the command line is wrong,
 def rollback(*, why: str, no_wait: bool, as_json: bool, server: str | None) -> int:
     """Go back to the version that served before.
 
-    It waits for nothing, and cancels a switch that is under way. The version is warm for ten minutes after it was
-    replaced (bake_s), and serves at once; later it is prepared again first. Again, it goes one further back.
+    A version that was replaced stays warm for ten minutes (bake_s), and then serves again at once; later it is
+    prepared first. A second rollback goes one further back. A switch that is under way is cancelled, not waited for.
     """
     with asking(server) as client:
         change = client.post("/v1/rollback", {"why": why}, wait=False)

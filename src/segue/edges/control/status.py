@@ -48,6 +48,8 @@ def status(*, watched: bool, as_json: bool, server: str | None) -> int:
             watch(ask, screen.show, screen.show_absence)
         except KeyboardInterrupt:
             return STOPPED
+        except BrokenPipeError:  # whoever read our output has seen enough
+            return 128 + 13
 
 
 def watch(

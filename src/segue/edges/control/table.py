@@ -67,6 +67,7 @@ def version_table(versions: Sequence[Mapping[str, Any]], *, width: int, digests:
 
 def _service(status: Mapping[str, Any], shown: Shown) -> list[Text]:
     ready = Text("ready", style="green") if status["ready"] else Text("not ready", style="bold red")
+    waits_for = "" if status["ready"] else status.get("waits_for", "")
     up = f", up {duration(status['uptime_s'])}, pid {status['pid']}, {megabytes(status['memory_bytes'])} MB"
     lines = [Text.assemble(f"segue {status['segue']} at {shown.url}, ", ready, up)]
     serves = (
@@ -79,6 +80,8 @@ def _service(status: Mapping[str, Any], shown: Shown) -> list[Text]:
     elsewhere = f" ({streams['elsewhere']} not on what serves)" if streams["elsewhere"] else ""
     numbers = f"{requests['running']} running, {requests['waiting']} waiting, {requests['refused']} refused"
     lines.append(Text(f"streams {streams['open']}{elsewhere}, requests {numbers}"))
+    if waits_for:
+        lines.append(Text(f"not ready: {printable(waits_for)}", style="bold red"))
     if status["under_way"]:
         lines.append(_under_way(status["under_way"]))
     pending, notice = status["journal"]["pending_rows"], status["journal"]["notice"]

@@ -52,17 +52,25 @@ def versions(ctx: click.Context, *, as_json: bool, server: str | None) -> None:
 @versions.command(short_help="Fetch, load and warm a version, without letting it serve.")
 @click.argument("model", metavar="MODEL_ID[@REVISION]")
 @options_of_a_version
+@click.option("--why", metavar="TEXT", default="", help="The reason, for the history.")
 @json_option("Print the version as one JSON object.")
 @server_option
 @click.pass_obj
 def prepare(
-    above: str | None, *, model: str, parameters: tuple[str, ...], mode: str | None, as_json: bool, server: str | None
+    above: str | None,
+    *,
+    model: str,
+    parameters: tuple[str, ...],
+    mode: str | None,
+    why: str,
+    as_json: bool,
+    server: str | None,
 ) -> None:
     """Fetch, verify, load and warm MODEL_ID, so that a switch to it takes no time. It serves nobody until then."""
     server = server or above
     body = wanted(model, parameters=parameters, mode=mode)
     with asking(server) as client:
-        version = client.post("/v1/versions", body, read_timeout_s=None)
+        version = client.post("/v1/versions", body | {"why": why}, read_timeout_s=None)
         if as_json:
             click.echo(json.dumps(version, ensure_ascii=False, indent=2))
             return
@@ -76,7 +84,7 @@ def prepare(
 @click.option(
     "--deadline",
     "deadline_s",
-    type=click.FloatRange(min=0, max=86_400),
+    type=click.FloatRange(min=0, max=3600),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
