@@ -1,6 +1,7 @@
 """Model ID @ revision -> verified, immutable directory. Nothing here touches the network until something is pulled."""
 
 from segue.hub.catalog import CATALOG, Catalog, KnownModel
+from segue.hub.kept import keep
 from segue.hub.layout import Layout
 from segue.hub.names import parse_model
 from segue.hub.resolved import ModelFile, ResolvedModel
@@ -16,6 +17,7 @@ __all__ = [
     "Problem",
     "ResolvedModel",
     "Store",
+    "keep",
     "parse_model",
     "resolve",
 ]

@@ -72,6 +72,13 @@ class Store:
             return None
         return self._resolved(record)
 
+    def find_digest(self, digest: str) -> ResolvedModel | None:
+        """A model of that content, whatever it is called, every byte of it looked at; or None."""
+        for record, _ in self._records():
+            if record and record.digest == digest and not record.removed and not any(self._faults(record, whole=True)):
+                return self._resolved(record)
+        return None
+
     def faults(self, model_id: str, revision: str) -> list[str]:
         """What is wrong with the bytes of that ID @ revision; empty if nothing is, or if it is not in the store."""
         record = self._read(self._ref(model_id, revision))

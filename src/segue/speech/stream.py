@@ -56,6 +56,21 @@ class DetectorStream:
         return self._segmenter.frame
 
     @property
+    def is_finished(self) -> bool:
+        """Whether all was decided."""
+        return self._finished
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of its chunks."""
+        return self._resampler.source_rate
+
+    @property
+    def accepted_ms(self) -> int:
+        """Whole milliseconds of audio that it was given, a half up."""
+        return (2000 * self._accepted_samples + self.sample_rate) // (2 * self.sample_rate)
+
+    @property
     def scores(self) -> Scores:
         """The view of the scorer in force: who scores by itself does it between ``offer`` and ``take``."""
         return self._scores

@@ -1,0 +1,129 @@
+"""From a wish to a serving version: a model's name is resolved, its content kept, the version prepared and switched to.
+
+Every change runs in a thread of its own, as an Operation whose steps can be watched. The first one of a process is its
+start: what served last serves again, or else the default model is fetched.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from segue.errors import Busy, SegueError
+from segue.hub import Store, keep, parse_model
+from segue.service.engine import Engine
+from segue.service.loading import fetch
+from segue.service.operations import Operation, Operations
+from segue.settings import Settings
+from segue.speech.rules import Rules
+from segue.swap import ModelSpec, Resolved, Route, Switchboard, Switched, VersionId, restore
+
+_LOG = logging.getLogger(__name__)
+
+_RETRY_S = (2.0, 60.0)
+"""How long the start waits before it tries again: at first, and at most."""
+
+_QUEUE_S = 3600.0
+"""How long a change that was asked to wait its turn waits."""
+
+
+class Changes:
+    """Changes of what serves. Safe for threads."""
+
+    def __init__(self, board: Switchboard[Engine], operations: Operations, store: Store, settings: Settings) -> None:
+        self._board = board
+        self._operations = operations
+        self._store = store
+        self._settings = settings
+        self.waits_for = "the service has not been started"
+        """Why nothing serves, on one line."""
+
+    def switch(self, wanted: ModelSpec | VersionId, *, who: str, why: str, queue: bool = False) -> Operation:
+        """Prepare a version and let it serve; the answer is a Switched.
+
+        Raises InvalidParameter and InvalidModelID for what can never be, and Busy when another change is under way and
+        it is not to ``queue``.
+        """
+        _check(wanted)
+        operation = Operation("switch", str(wanted), who=who, why=why)
+        change = partial(self._board.change, str(wanted), who=who, why=why)
+        if not queue:
+            operation.change = change()
+
+        def work(operation: Operation) -> Switched:
+            if operation.change is None:
+                operation.step("wait", "for the change under way")
+                operation.change = change(wait_s=_QUEUE_S)
+            with operation.change as granted:
+                version = self._resolve(operation, wanted) if isinstance(wanted, ModelSpec) else wanted
+                operation.version = version
+                self._board.prepare(version, change=granted)
+                operation.step("switch", f"to {version}")
+                return self._board.switch(Route(version), change=granted)
+
+        return self._operations.run(operation, work)
+
+    def prepare(
+        self, wanted: ModelSpec, report: Callable[[VersionId], object], *, who: str, why: str = ""
+    ) -> Operation:
+        """Prepare a version, and let what serves serve; the answer is the ``report`` of it. Raises as ``switch``."""
+        _check(wanted)
+
+        def work(operation: Operation) -> object:
+            version = operation.version = self._resolve(operation, wanted)
+            self._board.prepare(version)
+            return report(version)
+
+        return self._operations.run(Operation("prepare", str(wanted), who=who, why=why, of_route=False), work)
+
+    def rollback(self, *, who: str, why: str = "") -> Operation:
+        """Go back to what served before, cancelling what is under way; the answer is a Switched."""
+        operation = Operation("rollback", "", who=who, why=why)
+        back = self._board.snapshot().back
+        operation.version = back[-1].primary if back else None
+        return self._operations.run(operation, lambda _: self._board.rollback(who=who, why=why))
+
+    def begin(self, stopping: threading.Event) -> None:
+        """Until something serves or the process ends: serve what served last, or else the default model."""
+        wait_s, most_s = _RETRY_S
+        while not stopping.is_set() and self._board.route is None:
+            self.waits_for = "the model is being prepared"
+            try:
+                self._begin_once()
+            except Busy as error:
+                self.waits_for = str(error)
+            except SegueError as error:
+                self.waits_for = f"{error} (tried again in {wait_s:.0f} s; segue switch MODEL serves another)"
+                _LOG.error("nothing serves: %s", self.waits_for)
+            if self._board.route is not None or stopping.wait(wait_s):
+                return
+            wait_s = min(most_s, 2 * wait_s)
+
+    def _begin_once(self) -> None:
+        operation = Operation("restore", "what served last", who="start")
+        restored = self._operations.run(operation, lambda _: restore(self._board)).future.result()
+        if restored is None:
+            wanted = ModelSpec(self._settings.model)
+            self.switch(wanted, who="start", why="the journal names no version that served").future.result()
+            return
+        for failure in restored.failures:
+            _LOG.error("not served again: %s", failure)
+        _LOG.info("what served last serves again: %s", restored.switched.route)
+
+    def _resolve(self, operation: Operation, spec: ModelSpec) -> VersionId:
+        """The version that a spec means, its content in the store."""
+        operation.step("fetch", str(spec))
+        progress = partial(operation.step, "fetch")
+        found = keep(fetch(spec.model_id, spec.revision, settings=self._settings, progress=progress), self._store)
+        operation.step("verify", f"digest {found.digest[:12]}" + (f"; {found.note}" if found.note else ""))
+        return self._board.add(Resolved(ModelSpec(found.model_id, found.revision, spec.options), found.digest))
+
+
+def _check(wanted: ModelSpec | VersionId) -> None:
+    """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have."""
+    if isinstance(wanted, ModelSpec):
+        Rules.of({}, ("options", wanted.options))
+        is_path = wanted.model_id.startswith((".", "~", os.sep))
+        if not is_path and not os.path.isdir(wanted.model_id):
+            parse_model(wanted.model_id)

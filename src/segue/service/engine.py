@@ -1,0 +1,120 @@
+"""What the switchboard replaces: a detector that runs. How it is made, tried before anybody gets it, and let go."""
+
+import ctypes
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+import psutil
+
+from segue import models
+from segue.errors import InferenceFailed, ModelInvalid
+from segue.hub import ResolvedModel
+from segue.speech.detection import ModelIdentity
+from segue.speech.detector import Detector
+from segue.speech.scorer import Samples
+from segue.speech.scores import Scores, score_many
+from segue.speech.stream import DetectorStream
+from segue.swap import Resolved
+
+_WARM_S = 12
+"""Seconds of audio of the trial: two blocks of the graph and more."""
+
+_STREAMS = 16
+"""How many streams are scored together in it: what a lane takes at once."""
+
+
+class Engine:
+    """A detector in service; ``memory_bytes`` is by how much the process grew while it was made, roughly."""
+
+    def __init__(self, detector: Detector, memory_bytes: int) -> None:
+        self._detector: Detector | None = detector
+        self.model = detector.model
+        self.memory_bytes = memory_bytes
+
+    @property
+    def detector(self) -> Detector:
+        """Raises InferenceFailed once it is closed."""
+        if self._detector is None:
+            raise InferenceFailed(f"{self.model.version} is closed")
+        return self._detector
+
+    def close(self) -> int:
+        """Let go of the model; how many bytes the process gave back to the system, roughly."""
+        before = resident_bytes()
+        self._detector = None
+        _trim()
+        return max(0, before - resident_bytes())
+
+
+def load(found: ResolvedModel, resolved: Resolved, *, max_audio_s: float) -> Engine:
+    """Load the model of a verified directory under the version's options. Raises ModelError, InvalidParameter."""
+    before = resident_bytes()
+    scorer, rules = models.load(found.directory, found.kind)
+    options: Mapping[str, object] = resolved.spec.options
+    spec = resolved.spec
+    identity = ModelIdentity(spec.model_id, spec.revision, resolved.digest, resolved.version)
+    detector = Detector(scorer, rules.asking(options, source="options"), model=identity, max_audio_s=max_audio_s)
+    return Engine(detector, max(0, resident_bytes() - before))
+
+
+def warm(engine: Engine) -> None:
+    """Run it as it will be run, on noise and on digital silence: a recording, a live stream, many streams together.
+
+    Raises ModelInvalid when its answers are not of the form promised, InferenceFailed when there are none.
+    """
+    detector = engine.detector
+    scorer = detector.scorer
+    rate, frame_ms = scorer.sample_rate, scorer.frame_ms
+    for samples in (_noise(rate), np.zeros(rate, np.float32)):
+        detection = detector.detect(samples, sample_rate=rate, probabilities=True)
+        frames = 0 if detection.probabilities is None else len(detection.probabilities)
+        expected = detection.duration_ms / frame_ms
+        if not expected - 100 / frame_ms - 1 <= frames <= expected + 1:
+            raise ModelInvalid(
+                f"{engine.model}: {detection.duration_ms} ms of audio gave {frames} frames of {frame_ms} ms; "
+                "the model does not fit its configuration"
+            )
+        _as_streams(detector, samples)
+
+
+def _as_streams(detector: Detector, samples: Samples) -> None:
+    views = [Scores(detector.scorer) for _ in range(_STREAMS)]
+    step = detector.scorer.sample_rate // 5
+    for at in range(0, min(len(samples), 3 * step), step):
+        for view in views:
+            view.offer(samples[at : at + step])
+        score_many(views)
+        for view in views:
+            view.score()
+            view.take()
+    stream = DetectorStream(detector.scorer, detector.rules)
+    stream.accept(samples[: 5 * step])
+    stream.adopt(detector.scorer, detector.rules)
+    stream.finish()
+
+
+def _noise(rate: int) -> Samples:
+    """Bursts, so that there is something to decide."""
+    count = _WARM_S * rate
+    noise = np.random.default_rng(0).standard_normal(count, dtype=np.float32)
+    samples: Samples = noise * np.where(np.arange(count) // rate % 3 == 1, np.float32(0.2), np.float32(0.002))
+    return samples
+
+
+def resident_bytes() -> int:
+    """Of this process, in memory now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+_trim_lock = threading.Lock()  # guards malloc_trim: one at a time is enough
+
+
+def _trim() -> None:
+    """Ask the C library to give free memory back to the system; where it cannot, nothing happens."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None and _trim_lock.acquire(blocking=False):
+        try:
+            trim(0)
+        finally:
+            _trim_lock.release()

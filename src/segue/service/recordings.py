@@ -1,0 +1,160 @@
+"""Recordings: each is one call on one version, from the place that it waits in to its answer.
+
+The lease is taken and given back in the thread that runs the inference. A recording whose version is gone when its turn
+comes (rolled back, failed, closed) is begun on the one that serves then: nothing of it has been answered yet. One whose
+call stalls is begun again elsewhere, once.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
+
+from segue.errors import AudioError, InferenceFailed, InvalidParameter, SegueError, VersionNotReady, one_line
+from segue.service.engine import Engine
+from segue.service.lanes import Lane
+from segue.service.watch import Running, Watch
+from segue.speech.detection import Detection
+from segue.swap import Lease, Outcome, Switchboard, VersionId
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of a recording. ``key`` decides the side in a canary; ``version`` wants that one and no other.
+
+    ``asked``: mode and decision parameters, by FunASR's names.
+    """
+
+    key: str
+    version: VersionId | None = None
+    split: bool = False
+    probabilities: bool = False
+    asked: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One detection, or one a channel; their ``model`` names the version that made them."""
+
+    detections: tuple[Detection, ...]
+
+
+class _Gone(BaseException):  # not an Exception: the lease counts it neither for nor against
+    """Raised through the work: nobody waits for it any more."""
+
+
+class Call:
+    """One recording under way. ``future`` has the Answer, or a SegueError."""
+
+    def __init__(self, source: bytes | Path, ask: Ask) -> None:
+        self.source = source
+        self.ask = ask
+        self.future: Future[Answer] = Future()
+        self.is_gone = False
+        self.given_up = 0
+
+    def cancel(self) -> None:
+        """Nobody waits for it: it is not begun, or ends at its next block of audio. From any thread."""
+        self.is_gone = True
+        self.future.cancel()
+
+    def answer(self, answer: Answer) -> None:
+        """Give it its answer, unless it has one."""
+        if not self.future.done():
+            self.future.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        """Give it its error, unless it has an answer."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+FindLane: TypeAlias = "Callable[[VersionId], Lane[Call]]"
+
+
+class Recordings:
+    """Puts each recording into the lane of its version, and does those of one lane."""
+
+    def __init__(self, board: Switchboard[Engine], lane: FindLane, watch: Watch) -> None:
+        self._board = board
+        self._lane = lane
+        self._watch = watch
+
+    def begin(self, call: Call) -> None:
+        """Put it where it is to be done. Raises NotReady when nothing serves. Never waits."""
+        while True:
+            version = call.ask.version or self._board.choose(call.ask.key)
+            if self._lane(version).put(call):
+                return
+
+    def again(self, call: Call) -> None:
+        """Begin one whose version is gone."""
+        self._elsewhere(call, VersionNotReady(f"{call.ask.version} is gone: prepare it first"))
+
+    def work(self, version: VersionId, call: Call) -> None:
+        """Do one recording on this version, in this thread."""
+        if call.is_gone:
+            return
+        try:
+            lease = self._board.lease(call.ask.key, version=version)
+        except SegueError as error:
+            self._elsewhere(call, error)
+            return
+        with self._watch.over(lambda: self._give_up(call, lease)) as running:
+            self._detect(call, lease, running)
+
+    def _detect(self, call: Call, lease: Lease[Engine], running: Running) -> None:
+        def progress(_heard_ms: int, _promised_ms: int | None) -> None:
+            running.beat()
+            if call.is_gone or lease.outcome is not None:
+                raise _Gone
+
+        detector, ask = lease.model.detector, call.ask
+        detect = detector.detect_channels if ask.split else detector.detect
+        source = call.source if isinstance(call.source, bytes) else str(call.source)
+        try:
+            with lease:
+                try:
+                    found = detect(source, probabilities=ask.probabilities, progress=progress, **ask.asked)  # type: ignore[arg-type]  # names are checked by the rules
+                except (AudioError, InvalidParameter) as error:  # the fault of who asked
+                    lease.release(Outcome.CANCELLED)
+                    call.fail(error)
+                    return
+                detections = (found,) if isinstance(found, Detection) else tuple(found)
+                lease.weight = detections[0].duration_ms / 1000
+                if call.is_gone:
+                    raise _Gone
+        except _Gone:
+            return
+        except SegueError as error:
+            call.fail(error)
+        except Exception as error:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
+            call.fail(InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}"))
+        else:
+            call.answer(Answer(detections))
+
+    def _elsewhere(self, call: Call, error: SegueError) -> None:
+        """Its version cannot be had (any more)."""
+        if call.ask.version is not None or not isinstance(error, VersionNotReady):
+            call.fail(error)
+            return
+        try:
+            self.begin(call)
+        except SegueError as gone:
+            call.fail(gone)
+
+    def _give_up(self, call: Call, lease: Lease[Engine]) -> None:
+        """The call has stalled: another version may answer, once."""
+        if not lease.abandon():
+            return
+        call.given_up += 1
+        stalled = InferenceFailed(f"{lease.version} made no progress on this recording and was given up")
+        if call.given_up > 1 or call.is_gone or call.ask.version is not None:
+            call.fail(stalled)
+            return
+        try:
+            self.begin(call)
+        except SegueError:
+            call.fail(stalled)

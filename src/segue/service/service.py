@@ -1,0 +1,343 @@
+"""The service: versions of a detector behind one switchboard, with the threads that use them. What edges call."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from segue import __version__
+from segue.errors import DigestMismatch, NotReady
+from segue.hub import CATALOG
+from segue.service import engine
+from segue.service.admission import Admission
+from segue.service.changes import Changes
+from segue.service.engine import Engine
+from segue.service.home import Home, same
+from segue.service.lanes import Company, Lanes
+from segue.service.loading import fetch, store
+from segue.service.operations import Operation, Operations
+from segue.service.recordings import Ask, Call, Recordings
+from segue.service.rounds import Rounds
+from segue.service.status import (
+    JournalReport,
+    RequestsReport,
+    Status,
+    StreamsReport,
+    VersionReport,
+    route_report,
+    version_report,
+)
+from segue.service.streams import Deliver, LiveStream, StreamAsk
+from segue.service.watch import Watch
+from segue.settings import Settings
+from segue.speech.detection import ModelIdentity
+from segue.speech.rules import Rules
+from segue.swap import (
+    Entry,
+    Event,
+    Health,
+    Journal,
+    ModelSpec,
+    Resolved,
+    State,
+    Switchboard,
+    Switched,
+    Transitioned,
+    VersionId,
+)
+
+_LOG = logging.getLogger(__name__)
+
+_TICK_S = 0.25
+_STREAMS_TOGETHER = Company(most=16, gather_s=0.005)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What would answer: the version, and the rules that would decide."""
+
+    model: ModelIdentity
+    rules: Rules
+    sample_rate: int
+    frame_ms: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What came of closing a version. ``memory_returned_bytes``: by how much the process shrank, roughly."""
+
+    version: VersionId
+    closed: bool
+    memory_returned_bytes: int | None
+
+
+class Service:
+    """One service, in one process. Safe for threads; nothing but ``remove`` and ``stop`` waits.
+
+    Raises ServerRunning when another one has this ``SEGUE_HOME``, JournalUnavailable, StoreError.
+    """
+
+    def __init__(self, settings: Settings, *, is_open: bool = True) -> None:
+        self.settings = settings
+        self.is_open = is_open
+        """Whether detection needs no token."""
+        self.home = Home(settings.home)
+        self._closing = ExitStack()
+        self._closing.enter_context(self.home.held())
+        try:
+            self._token = self.home.token()
+            self.journal = Journal(self.home.journal)
+        except BaseException:
+            self._closing.close()
+            raise
+        self._closing.callback(self.journal.close)
+        self._health = Health()
+        self._operations = Operations()
+        self.board: Switchboard[Engine] = Switchboard(
+            self._load,
+            engine.warm,
+            self._close,
+            journal=self.journal,
+            listeners=[self._health.hear, self._operations.hear, self._hear],
+            bake_s=settings.bake_s,
+            max_resident=settings.max_resident,
+        )
+        self._store = store(settings)
+        self._changes = Changes(self.board, self._operations, self._store, settings)
+        self._watch = Watch(settings.stall_s)
+        self._recordings = Recordings(self.board, lambda version: self._calls.of(version), self._watch)
+        self._rounds = Rounds(self.board, lambda version: self._lives.of(version), self._watch)
+        self._calls: Lanes[Call] = Lanes(
+            lambda version, calls: self._recordings.work(version, calls[0]),
+            self._recordings.again,
+            name="recordings",
+            threads=_cores(),
+        )
+        self._lives: Lanes[LiveStream] = Lanes(
+            self._rounds.work, self._rounds.again, name="streams", threads=_cores(), company=_STREAMS_TOGETHER
+        )
+        self._admission = Admission(
+            most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
+        )
+        self._stream_admission = Admission(
+            most=settings.max_streams, most_per_client=settings.max_streams, what="streams"
+        )
+        self._returned: dict[VersionId, int] = {}  # bytes that its last closing gave back
+        self._memory: dict[VersionId, int] = {}  # bytes that its last loading took
+        self._began_at, self._began_s = time.time(), time.monotonic()
+        self._stopping = threading.Event()
+
+    # -- from start to stop ----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Serve again what served last, or else the default model; returns at once, ``ready`` says when it does."""
+        begin = partial(self._changes.begin, stopping=self._stopping)
+        threading.Thread(target=begin, name="start", daemon=True).start()
+        threading.Thread(target=self._keep, name="keeper", daemon=True).start()
+
+    def refuse_new_work(self) -> None:
+        """Take no recording and no stream any more, and end the streams that are open, telling them."""
+        self._admission.close()
+        self._stream_admission.close()
+        self._rounds.shut()
+
+    def wait_idle(self, deadline_s: float) -> bool:
+        """Wait until all that was taken is answered; whether it is."""
+        until_s = time.monotonic() + deadline_s
+        idle = self._admission.wait_empty(deadline_s)
+        return self._stream_admission.wait_empty(max(0.0, until_s - time.monotonic())) and idle
+
+    def stop(self, deadline_s: float) -> bool:
+        """Close all versions, waiting so long for what uses them; whether all are closed. The home is free after it."""
+        self._stopping.set()
+        self.refuse_new_work()
+        try:
+            return self.board.shutdown(deadline_s)
+        finally:
+            self._closing.close()
+
+    @property
+    def waits_for(self) -> str:
+        """Why it is not ready, on one line."""
+        return self._changes.waits_for
+
+    @property
+    def ready(self) -> bool:
+        """Whether a warmed version serves."""
+        return self.board.route is not None
+
+    def authorised(self, token: str | None) -> bool:
+        """Whether that is the token."""
+        return same(token, self._token)
+
+    # -- detecting -------------------------------------------------------------------------------------------------
+
+    def admit(self, client: str) -> AbstractContextManager[None]:
+        """A place for a recording, from first byte to answer. Raises Overloaded, TooManyRequests, ShuttingDown."""
+        return self._admission.place(client)
+
+    def admit_stream(self, client: str) -> AbstractContextManager[None]:
+        """A place for a live stream. Raises as ``admit``."""
+        return self._stream_admission.place(client)
+
+    def detect(self, source: bytes | Path, ask: Ask) -> Call:
+        """Begin a recording: the bytes of a file, or its path. Raises NotReady."""
+        call = Call(source, ask)
+        self._recordings.begin(call)
+        return call
+
+    def describe(self, ask: Ask) -> Description:
+        """What would answer now. Raises NotReady, VersionNotReady, UnknownVersion, InvalidParameter."""
+        lease = self.board.lease(ask.key, version=ask.version)
+        lease.is_measured = False
+        with lease:
+            detector, epoch = lease.model.detector, self.board.epoch
+        rules = detector.rules.asking(ask.asked)
+        return Description(detector.model, rules, detector.scorer.sample_rate, detector.scorer.frame_ms, epoch)
+
+    def stream(self, ask: StreamAsk, deliver: Deliver) -> LiveStream:
+        """Open a live stream; ``deliver`` is told ``Opened`` first."""
+        return self._rounds.open(ask, deliver)
+
+    # -- changing --------------------------------------------------------------------------------------------------
+
+    def switch(self, wanted: ModelSpec | VersionId, *, who: str, why: str = "", queue: bool = False) -> Operation:
+        """Prepare a version and let it serve. As ``Changes.switch``."""
+        return self._changes.switch(wanted, who=who, why=why, queue=queue)
+
+    def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
+        """Prepare a version, and let what serves serve; the answer is its VersionReport. As ``Changes.prepare``."""
+        return self._changes.prepare(wanted, self._report, who=who, why=why)
+
+    def rollback(self, *, who: str, why: str = "") -> Operation:
+        """Go back to what served before, cancelling what is under way."""
+        return self._changes.rollback(who=who, why=why)
+
+    def remove(self, version: VersionId, *, deadline_s: float, who: str) -> Removed:
+        """Drain a version and close it, waiting for its leases.
+
+        Raises VersionInUse when it serves, IllegalTransition, UnknownVersion.
+        """
+        _LOG.info("closing %s was asked for by %s", version, who)
+        closed = self.board.drain(version, deadline_s)
+        return Removed(version, closed, self._returned.get(version) if closed else None)
+
+    def operation(self, operation_id: str) -> Operation:
+        """A change by its ID. Raises UnknownChange."""
+        return self._operations.find(operation_id)
+
+    def history(self, limit: int, *, before: int | None = None) -> list[Entry]:
+        """The newest rows of the journal first. Raises JournalUnavailable."""
+        return self.journal.history(limit, before=before)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Everything at this moment."""
+        snapshot = self.board.snapshot()
+        lives = self._rounds.streams()
+        places = [live.place.version for live in lives]
+        elsewhere = sum(version not in (None, self._choice(live)) for live, version in zip(lives, places, strict=True))
+        versions = [
+            version_report(
+                each,
+                snapshot,
+                self._health.figures(each.version),
+                memory_bytes=self._memory.get(each.version) if each.state in (State.READY, State.DRAINING) else None,
+                streams=places.count(each.version),
+            )
+            for each in snapshot.versions
+        ]
+        return Status(
+            segue=__version__,
+            pid=os.getpid(),
+            started_at=self._began_at,
+            uptime_s=time.monotonic() - self._began_s,
+            ready=snapshot.route is not None,
+            waits_for="" if snapshot.route else self.waits_for,
+            epoch=snapshot.epoch,
+            route=route_report(snapshot),
+            route_text=str(snapshot.route or ""),
+            back=[str(route) for route in snapshot.back],
+            under_way=self._operations.under_way,
+            memory_bytes=engine.resident_bytes(),
+            journal=JournalReport(str(self.journal.path), snapshot.pending_rows, self.journal.notice),
+            streams=StreamsReport(len(lives), elsewhere),
+            requests=RequestsReport(self._admission.taken, self._calls.waiting, self._admission.refused),
+            versions=versions,
+        )
+
+    def _report(self, version: VersionId) -> VersionReport:
+        return next(report for report in self.status().versions if report.version == version)
+
+    def _choice(self, live: LiveStream) -> VersionId | None:
+        try:
+            return self.board.choose(live.ask.key)
+        except NotReady:
+            return None
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _load(self, resolved: Resolved) -> Engine:
+        """The switchboard's loader: the content is found again by its digest, wherever it came from."""
+        found = self._store.find_digest(resolved.digest)
+        if found is None:
+            found = fetch(resolved.spec.model_id, resolved.spec.revision, settings=self.settings)
+        if found.digest != resolved.digest:
+            raise DigestMismatch(
+                f"{resolved.spec} is no longer what it was: digest {found.digest[:12]} instead of "
+                f"{resolved.digest[:12]}; switch to it anew to serve it as it is now"
+            )
+        known = CATALOG.lookup(found.model_id)
+        found = replace(found, kind=known.kind) if known else found
+        loaded = engine.load(found, resolved, max_audio_s=self.settings.max_audio_s)
+        self._memory[resolved.version] = loaded.memory_bytes
+        return loaded
+
+    def _close(self, closed: Engine) -> str:
+        returned = closed.close()
+        if closed.model.version:
+            self._returned[VersionId(closed.model.version)] = returned
+        return f"{returned / 1e6:.1f} MB came back"
+
+    def _hear(self, event: Event) -> None:
+        """What is gone needs no threads; and the log has every fact of a change."""
+        if isinstance(event, Transitioned):
+            if event.after in (State.CLOSED, State.FAILED):
+                self._calls.drop(event.version)
+                self._lives.drop(event.version)
+            level = logging.ERROR if event.after is State.FAILED else logging.INFO
+            _LOG.log(level, "%s: %s -> %s%s", event.version, event.before.value, event.after.value, _because(event.why))
+        elif isinstance(event, Switched):
+            _LOG.info(
+                "%s: %s serves, epoch %d%s", event.verb, event.route or "nothing", event.epoch, _because(event.why)
+            )
+
+    def _keep(self) -> None:
+        """Now and then: what stalls, what waits, what has baked out."""
+        chores: tuple[Callable[[], None], ...] = (
+            self._watch.look,
+            self._operations.tend,
+            lambda: self._rounds.tend(time.monotonic()),
+            self.board.sweep,
+        )
+        while not self._stopping.wait(_TICK_S):
+            for chore in chores:
+                try:
+                    chore()
+                except Exception:  # noqa: BLE001 -- the next tick comes, and the other chores are done
+                    _LOG.exception("a fault in Segue")
+
+
+def _because(why: str) -> str:
+    return f" ({why})" if why else ""
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

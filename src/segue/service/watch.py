@@ -1,0 +1,49 @@
+"""Calls in progress, and what becomes of those that never come back."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Running:
+    """One call into a model. ``give_up`` answers its caller without it."""
+
+    give_up: Callable[[], None]
+    beat_at_s: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        """It makes progress."""
+        self.beat_at_s = time.monotonic()
+
+
+class Watch:
+    """Notices calls that have made no progress for ``stall_s``. Safe for threads; ``look`` is called now and then."""
+
+    def __init__(self, stall_s: float) -> None:
+        self._stall_s = stall_s
+        self._lock = threading.Lock()  # guards _running
+        self._running: set[Running] = set()
+
+    @contextmanager
+    def over(self, give_up: Callable[[], None]) -> Iterator[Running]:
+        """Watch over a call for the length of a block. ``give_up`` runs at most once, in another thread."""
+        running = Running(give_up)
+        with self._lock:
+            self._running.add(running)
+        try:
+            yield running
+        finally:
+            with self._lock:
+                self._running.discard(running)
+
+    def look(self) -> None:
+        """Give up what has stalled."""
+        now_s = time.monotonic()
+        with self._lock:
+            stalled = [running for running in self._running if now_s - running.beat_at_s > self._stall_s]
+            self._running.difference_update(stalled)
+        for running in stalled:
+            running.give_up()
