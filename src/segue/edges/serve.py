@@ -1,0 +1,208 @@
+"""``segue serve``: the process of a service, from its start to its last answer.
+
+The edges that it serves are a table of names, so that none imports another; one that is not installed is left out.
+"""
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from segue.errors import InvalidParameter
+
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
+    from segue.service import Service
+    from segue.settings import Settings
+
+APP = "segue.edges.http.app:build"
+ROUTERS = ("segue.edges.stream:router",)
+"""Routers that join the app."""
+
+_MOST_MESSAGE_BYTES = 2**20
+_MOST_MESSAGES = 16
+"""Of one socket, received and not looked at yet."""
+_FIRST_BYTE_S = 15
+_LOG = logging.getLogger("segue.serve")
+
+
+@click.command(
+    "serve",
+    epilog="""\b
+Examples:
+  segue serve
+  segue serve --port 8000 --model ./my-fsmn-vad
+  segue serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+
+\b
+On loopback detection is open; elsewhere it needs the token in $SEGUE_HOME/token, unless --open.
+Control (segue switch, status, rollback) always needs it, and reads it on this machine by itself.
+Exit status: 0 after SIGTERM or Ctrl-C, when what was in flight is done; a second one ends at once.
+""",
+)
+@click.option("--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="0: any free port.  [default: 6006]")
+@click.option(
+    "-m", "--model", metavar="MODEL", help="The first model of this SEGUE_HOME; later what served last serves again."
+)
+@click.option("--open", "is_open", is_flag=True, default=None, help="Detection needs no token, wherever this listens.")
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Serve over TLS.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="The key of --tls-cert.")
+def serve(
+    *,
+    host: str | None,
+    port: int | None,
+    model: str | None,
+    is_open: bool | None,
+    tls_cert: str | None,
+    tls_key: str | None,
+) -> int:
+    """Run the service: detection over HTTP and WebSocket, with a model that can be replaced while it runs."""
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together: give both")
+    from segue.settings import read_settings
+
+    settings = read_settings(host=host, port=port, model=model, open=is_open)
+    _set_up_process()
+    with _listen(settings) as listening:
+        return _run(settings, listening, tls=(tls_cert, tls_key))
+
+
+def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | None, str | None]) -> int:
+    from segue.service import Service
+
+    service = Service(settings, is_open=settings.open or _is_loopback(settings.host))
+    try:
+        url = _url(settings.host, listening.getsockname()[1], secure=tls[0] is not None)
+        app = _build(service)
+        service.start()
+        server = _server(app, service, tls)
+        service.home.announce(url)
+        click.echo(f"segue: listening on {url} (interface: {url}/docs), SEGUE_HOME is {settings.home}", err=True)
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: later collections need not look at it
+        server.run(sockets=[listening])
+    finally:
+        is_closed = service.stop(2.0)
+    _LOG.info("stopped%s", "" if is_closed else "; calls that never came back end with the process")
+    sys.stderr.flush()
+    return 0
+
+
+def _build(service: "Service") -> "FastAPI":
+    module, _, build = APP.partition(":")
+    app: FastAPI = getattr(import_module(module), build)(service)
+    for where in ROUTERS:
+        module, _, router = where.partition(":")
+        try:
+            app.include_router(getattr(import_module(module), router))
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+    return app
+
+
+def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
+    import uvicorn
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    class Protocol(HttpToolsProtocol):
+        """A connection that says nothing is closed, not kept for ever."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+            super().connection_made(transport)
+            self.timeout_keep_alive_task = self.loop.call_later(_FIRST_BYTE_S, self.timeout_keep_alive_handler)
+
+    class Server(uvicorn.Server):
+        """Ends in order at the first signal, and at once at the second."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            del frame
+            if self.should_exit:
+                os._exit(128 + sig)
+            self.should_exit = True
+            _LOG.info("%s: finishing what is in flight; again ends at once", signal.Signals(sig).name)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            service.refuse_new_work()
+            deadline_s = service.settings.drain_s
+            if not await asyncio.to_thread(service.wait_idle, deadline_s):
+                _LOG.warning("not all was answered within %g s", deadline_s)
+            await super().shutdown(sockets)
+
+    return Server(
+        uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="websockets-sansio",
+            loop="uvloop",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            ws_max_size=_MOST_MESSAGE_BYTES,
+            ws_max_queue=_MOST_MESSAGES,
+            ws_per_message_deflate=False,  # audio does not shrink, and a small message could hold a large one
+            timeout_graceful_shutdown=1,  # what had a deadline has had it
+            ssl_certfile=tls[0],
+            ssl_keyfile=tls[1],
+        )
+    )
+
+
+def _set_up_process() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or soft < hard:  # a connection is a descriptor
+        wanted = min(hard, 2**16) if hard != resource.RLIM_INFINITY else 2**16
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+
+
+def _listen(settings: "Settings") -> socket.socket:
+    """A socket that listens. Raises InvalidParameter for an address that cannot be had."""
+    host, port = settings.host, settings.port
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, kind, proto)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(2048)
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        raise InvalidParameter(
+            f"cannot listen on {host} port {port} ({error.strerror or error}): stop what is there, or choose another "
+            "--port or --host"
+        ) from error
+    return listening
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _url(host: str, port: int, *, secure: bool) -> str:
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+    host = everywhere.get(host, host)
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

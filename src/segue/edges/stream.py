@@ -1,0 +1,297 @@
+"""``WS /v1/stream``: live audio in, events out. Binary messages are audio, text messages are JSON.
+
+Two coroutines a socket: one reads, and stops reading while much waits to be detected or to be read by the client, so
+that neither a fast nor a slow client costs memory; the other writes what the stream's thread leaves in the outbox.
+"""
+
+import asyncio
+import json
+import uuid
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from fastapi import APIRouter, WebSocket
+from numpy.typing import NDArray
+from starlette.responses import Response
+from starlette.websockets import WebSocketDisconnect
+
+from segue.errors import (
+    InferenceFailed,
+    InvalidParameter,
+    NotReady,
+    Refusal,
+    RequestTooSlow,
+    RequestUnsupported,
+    SegueError,
+    ShuttingDown,
+    Unauthorized,
+)
+from segue.service import Policy, StreamAsk
+from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
+from segue.speech.detection import ModelIdentity
+from segue.speech.rules import PARAMETERS, Rules
+from segue.speech.samples import check_rate
+from segue.speech.segmenter import SpeechEnded, SpeechStarted
+
+if TYPE_CHECKING:
+    from segue.service import LiveStream, Service
+
+router = APIRouter(prefix="/v1")
+
+_MOST_WAITING_S = 10
+"""Audio that may wait to be detected before the socket is not read any more."""
+_MOST_UNREAD = 256
+"""Messages that may wait for the client to read them."""
+_DTYPES: Mapping[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
+_NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", "mode", *PARAMETERS)
+_BEARER = "bearer."
+
+
+@router.websocket("/stream")
+async def stream(socket: WebSocket) -> None:
+    """One live stream; see docs/streaming.md for every message."""
+    service: Service = socket.app.state.service
+    token, protocol = _credentials(socket)
+    if not (service.is_open or service.authorised(token)):
+        await socket.send_denial_response(_unauthorised(is_wrong=token is not None))
+        return
+    await socket.accept(subprotocol=protocol)
+    try:
+        ask, dtype = _asked(socket)
+        if not service.ready:
+            raise NotReady(service.waits_for)
+        with service.admit_stream(socket.client.host if socket.client else "unknown"):
+            await _Session(socket, service, ask, dtype).run()
+    except SegueError as error:
+        await _close(socket, error)
+
+
+class _Session:
+    """One accepted socket and its stream."""
+
+    def __init__(self, socket: WebSocket, service: "Service", ask: StreamAsk, dtype: np.dtype[Any]) -> None:
+        self._socket = socket
+        self._idle_s = service.settings.stream_idle_s
+        self._dtype = dtype
+        self._torn = b""  # of a sample that came in two messages
+        self._outbox: deque[Message] = deque()
+        self._news = asyncio.Event()
+        self._room = asyncio.Event()
+        self._most_samples = _MOST_WAITING_S * (ask.sample_rate or 16_000)
+        self._loop = asyncio.get_running_loop()
+        self._is_stopped = False
+        self._live: LiveStream = service.stream(ask, self._deliver)
+
+    async def run(self) -> None:
+        """Until the stream has ended, or the client is gone. Raises SegueError for what ends it early."""
+        reading, writing = asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())
+        try:
+            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and not reading.cancelled() and reading.exception() is None and reading.result():
+                await asyncio.wait((writing,))  # no audio follows: what is left to say is said
+            for task in (reading, writing):
+                if task.done() and not task.cancelled():
+                    _raise_unless_gone(task.exception())
+        finally:
+            reading.cancel()
+            writing.cancel()
+            self._live.close()
+
+    async def _read(self) -> bool:
+        """Whether the client has finished; False when it is gone."""
+        while True:
+            try:
+                async with asyncio.timeout(self._idle_s):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                raise RequestTooSlow(f"no audio came for {self._idle_s:g} s: send silence, or open another") from None
+            if message["type"] == "websocket.disconnect":
+                return False
+            if (data := message.get("bytes")) is None:
+                _check_finish(message.get("text") or "")
+                self._live.finish()
+                return True
+            samples = self._samples(data)
+            if len(samples):
+                self._live.put(samples)
+            while self._is_full():
+                self._room.clear()
+                await self._room.wait()
+
+    async def _write(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._outbox:
+                message = self._outbox.popleft()
+                self._is_stopped |= isinstance(message, Failed) and isinstance(message.error, ShuttingDown)
+                if isinstance(message, Failed) and message.final:
+                    raise message.error
+                async with asyncio.timeout(self._idle_s):  # who reads nothing for so long is gone
+                    await self._socket.send_text(_text(message))
+                if isinstance(message, Finished):
+                    await self._socket.close(1012 if self._is_stopped else 1000)
+                    return
+            self._room.set()
+
+    def _deliver(self, messages: list[Message]) -> None:
+        """From the stream's thread."""
+        self._loop.call_soon_threadsafe(self._arrive, messages)
+
+    def _arrive(self, messages: list[Message]) -> None:
+        if messages:
+            self._outbox += messages
+            self._news.set()
+        else:
+            self._room.set()
+
+    def _is_full(self) -> bool:
+        return self._live.waiting_samples > self._most_samples or len(self._outbox) > _MOST_UNREAD
+
+    def _samples(self, data: bytes) -> NDArray[Any]:
+        data = self._torn + data
+        whole = len(data) // self._dtype.itemsize * self._dtype.itemsize
+        self._torn = data[whole:]
+        return np.frombuffer(data, self._dtype, whole // self._dtype.itemsize)
+
+
+def _raise_unless_gone(error: BaseException | None) -> None:
+    """A client that went away, or reads nothing, ends its stream and is no fault."""
+    if error is not None and not isinstance(error, WebSocketDisconnect | TimeoutError | RuntimeError | OSError):
+        raise error
+    if isinstance(error, SegueError):  # some are RuntimeErrors or OSErrors too
+        raise error
+
+
+def _check_finish(text: str) -> None:
+    """Raise RequestUnsupported unless the text says that no audio follows."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    if said != {"type": "finish"}:
+        raise RequestUnsupported(
+            'a text message can only be {"type": "finish"}; audio is sent in binary messages (pcm16 or float32)'
+        )
+
+
+# -- the handshake -------------------------------------------------------------------------------------------------
+
+
+def _credentials(socket: WebSocket) -> tuple[str | None, str | None]:
+    """The token of the header, or of a subprotocol ``bearer.TOKEN``; and the subprotocol to accept."""
+    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
+    offered: list[str] = socket.scope.get("subprotocols") or []
+    bearer = next((name for name in offered if name.startswith(_BEARER)), None)
+    plain = next((name for name in offered if not name.startswith(_BEARER)), bearer)
+    if scheme.lower() == "bearer":
+        return token.strip(), plain
+    return (bearer.removeprefix(_BEARER) if bearer else None), plain
+
+
+def _unauthorised(*, is_wrong: bool) -> Response:
+    error = Unauthorized(
+        f"the token is {'wrong' if is_wrong else 'missing'}: send Authorization: Bearer TOKEN, or the subprotocol "
+        "bearer.TOKEN, with the content of $SEGUE_HOME/token on the server's machine"
+    )
+    request_id = uuid.uuid4().hex
+    body = {"error": {"code": error.code, "message": str(error), "request_id": request_id}}
+    headers = {"X-Request-ID": request_id, "WWW-Authenticate": "Bearer"}
+    return Response(json.dumps(body), 401, headers, media_type="application/json")
+
+
+def _asked(socket: WebSocket) -> tuple[StreamAsk, np.dtype[Any]]:
+    """What the query asks for. Raises InvalidParameter, InvalidSamples."""
+    given = dict(socket.query_params)
+    if unknown := [name for name in given if name not in _NAMES]:
+        raise InvalidParameter(f"{unknown[0]} is not a parameter of a stream; they are {', '.join(_NAMES)}")
+    encoding = given.get("encoding", "pcm16")
+    if encoding not in _DTYPES:
+        raise InvalidParameter(f"encoding={encoding!r}: one of {', '.join(_DTYPES)}")
+    rate = given.get("sample_rate")
+    asked: Mapping[str, object] = {name: given[name] for name in ("mode", *PARAMETERS) if name in given}
+    Rules.of({}, ("request", asked))
+    ask = StreamAsk(
+        key=socket.headers.get("x-segue-key") or given.get("key") or uuid.uuid4().hex,
+        sample_rate=None if rate is None else check_rate(_number("sample_rate", rate), name="sample_rate"),
+        asked=asked,
+        policy=_policy(given.get("policy", Policy.FOLLOW.value)),
+        deadline_s=_number("deadline_s", given["deadline_s"]) if "deadline_s" in given else None,
+        probabilities=_flag("probabilities", given.get("probabilities", "false")),
+    )
+    return ask, _DTYPES[encoding]
+
+
+def _policy(text: str) -> Policy:
+    try:
+        return Policy(text)
+    except ValueError:
+        known = ", ".join(policy.value for policy in Policy)
+        raise InvalidParameter(f"policy={text!r}: one of {known}") from None
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1e7:
+        raise InvalidParameter(f"{name}={text!r}: a number from 0 on is wanted")
+    return number
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise InvalidParameter(f"{name}={text!r}: true or false is wanted")
+    return text.lower() in ("true", "1")
+
+
+# -- what is said --------------------------------------------------------------------------------------------------
+
+
+async def _close(socket: WebSocket, error: SegueError) -> None:
+    """Say what went wrong, and close with the code that says whose turn it is."""
+    code = 1008
+    if isinstance(error, ShuttingDown):
+        code = 1012
+    elif isinstance(error, NotReady | Refusal):
+        code = 1013
+    elif isinstance(error, InferenceFailed):
+        code = 1011
+    elif isinstance(error, RequestUnsupported):
+        code = 1003
+    try:
+        await socket.send_text(_text(Failed(error, final=True)))
+        await socket.close(code, reason=error.code)
+    except (WebSocketDisconnect, RuntimeError, OSError):
+        pass  # it is gone
+
+
+def _text(message: Message) -> str:
+    return json.dumps(_fields(message), ensure_ascii=False)
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    match message:
+        case SpeechStarted(at_ms):
+            return {"type": "speech_started", "at_ms": at_ms}
+        case SpeechEnded(segment):
+            return {"type": "speech_ended", "start_ms": segment.start_ms, "end_ms": segment.end_ms}
+        case Probabilities(from_ms, frame_ms, values):
+            rounded = [round(value, 6) for value in values.tolist()]
+            return {"type": "probabilities", "from_ms": from_ms, "frame_ms": frame_ms, "values": rounded}
+        case Opened(model, mode, rate):
+            return {"type": "ready", "model": _model(model), "mode": mode, "sample_rate": rate}
+        case ModelChanged(before, after, at_ms, mode):
+            changed = {"from": before.version, "to": after.version, "at_ms": at_ms, "mode": mode}
+            return {"type": "model_changed", **changed, "model": _model(after)}
+        case Finished(duration_ms):
+            return {"type": "finished", "duration_ms": duration_ms}
+        case Failed(error, final):
+            return {"type": "error", "code": error.code, "message": str(error), "final": final}
+
+
+def _model(model: ModelIdentity) -> dict[str, Any]:
+    return {"id": model.id, "revision": model.revision, "version": model.version, "digest": model.digest}
