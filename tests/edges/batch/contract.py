@@ -20,13 +20,14 @@ class Contract:
     """Answers requests with its ``detector``, which may be replaced at any time; ``version`` is the name of that.
 
     ``faults`` are given instead of answers to recordings, each once. ``closed`` versions are refused where asked for.
-    ``before`` is called with each recording. While it ``is_away``, no request has an answer.
+    ``before`` is called with each recording. While it ``is_away``, no request has an answer; while it
+    ``is_starting`` it knows no version.
     """
 
     def __init__(self, detector: Detector | None = None, version: str = "v1") -> None:
         self.faults: deque[Says] = deque()
         self.closed: set[str] = set()
-        self.is_away = False
+        self.is_away = self.is_starting = False
         self.before: Callable[[Asked], None] = lambda _: None
         self.serve(detector or loudness_detector(), version)
 
@@ -51,6 +52,11 @@ class Contract:
             return self.faults.popleft()
         if (wanted := asked.headers.get("x-segue-version")) in self.closed:
             return refusal(409, "version_not_ready", f"version {wanted} is closed")
+        if self.is_starting:
+            named = refusal(404, "unknown_version", f"{wanted}: there is no such version")
+            return named if wanted else refusal(503, "not_ready", "the model loads", Retry_After="2")
+        if asked.path == "/readyz":
+            return Says({"status": "ready"})
         detector = self.detector
         query: dict[str, Any] = dict(asked.query)
         split = query.pop("channels", "mix") == "split"

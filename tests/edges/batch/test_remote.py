@@ -255,6 +255,15 @@ def test_a_version_that_is_closed_is_said_with_what_to_do(bench: Bench, clip: st
         assert part in str(refused.value)
 
 
+def test_a_server_that_has_just_started_knows_its_version_soon(bench: Bench, clip: str) -> None:
+    """A version that is unknown because the server is not ready yet is waited for: it restores what served."""
+    remote = bench.remote(one_version=True)
+    bench.contract.is_starting = True
+    bench.clock.on_pause = lambda: setattr(bench.contract, "is_starting", bench.clock.now_s < 3)
+    assert remote.detect(clip, probabilities=False, progress=quiet).model.version == "v1"
+    assert bench.said == ["waiting for the server: the model loads"]
+
+
 # -- a server that is busy, away or gone ---------------------------------------------------------------------------
 
 

@@ -66,11 +66,12 @@ class Remote:
     ) -> None:
         self._asked = asked
         self._say = say
+        self._said = ""
         self._pause = pause
         self._clock_s = clock_s
         self._mine = threading.local()  # .checkpoint, of what this thread does just now
         self._client = Client(url, settings=settings, clock=clock_s, sleep=self._sleep)
-        self._outage = Outage(self._reach, say, clock_s=clock_s, pause=pause)
+        self._outage = Outage(self._reach, self._tell, clock_s=clock_s, pause=pause)
         self._version: str | None = None
         self._serving = self._first()  # replaced whole, by whoever asked last
         self._is_stale = False
@@ -148,29 +149,33 @@ class Remote:
             raise self._explained(error) from error
 
     def _ask(self) -> Serving:
+        return to_serving(self._when_ready("/v1/serving", **self._asked))
+
+    def _when_ready(self, path: str, **query: Any) -> dict[str, Any]:
         """A server that is there and not ready is waited for."""
         until_s = self._clock_s() + _PATIENCE_S
-        told = False
         while True:
             try:
-                return to_serving(self._client.get("/v1/serving", **self._asked))
+                return self._client.get(path, **query)
             except ServerRefused as error:
                 if error.status not in (429, 503) or self._clock_s() >= until_s:
                     raise
-                if not told:
-                    self._say(f"waiting for the server: {error}")
-                    told = True
+                self._tell(f"waiting for the server: {error}")
             self._sleep(1.0)
 
     def _persist(self, call: Callable[[], T], checkpoint: Checkpoint) -> T:
         """What the call answers, through outages. Asking twice does no harm: nothing is changed by it."""
         self._mine.checkpoint = checkpoint
-        attempt = 1
+        attempt, refused = 1, False
         while True:
             try:
+                if refused:
+                    self._when_ready("/readyz")
                 return call()
             except ServerRefused as error:
-                raise self._explained(error) from error
+                if refused or not self._is_closed(error):
+                    raise self._explained(error) from error
+                refused = True  # but a server that has just started knows no version yet
             except ServerUnreachable as error:
                 self._outage.sit_out(checkpoint)  # so it is there, but for this recording
                 if attempt == _ATTEMPTS or is_silence(error.__cause__):
@@ -179,16 +184,25 @@ class Remote:
                         f"sent {times} in vain, though the server is there: its log may say why ({error})"
                     ) from error
                 attempt += 1
-            self._sleep(0.1 * 2**attempt)
+                self._sleep(0.1 * 2**attempt)
 
     def _reach(self) -> None:
         with suppress(ServerRefused):  # it is there, and what it thinks of the recording it may say itself
             self._client.get("/livez", read_timeout_s=_REACH_S)
 
+    def _tell(self, text: str) -> None:
+        """Once, however many threads have it to say."""
+        if text != self._said:
+            self._said = text
+            self._say(text)
+
+    def _is_closed(self, error: ServerRefused) -> bool:
+        return self._version is not None and error.code in (VersionNotReady.code, UnknownVersion.code)
+
     def _explained(self, error: ServerRefused) -> Exception:
         if error.code == InvalidParameter.code:
             return InvalidParameter(str(error))
-        if self._version and error.code in (VersionNotReady.code, UnknownVersion.code):
+        if self._is_closed(error):
             return VersionNotReady(
                 f"--one-version: {self._version} answers no more ({error}); bring it back with segue switch "
                 f"{self._version}, or begin again with what serves now: with --resume either goes on"
