@@ -17,9 +17,11 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
 
-run: $(SAMPLE) ## install, make a sample recording and detect the speech in it
-	$(BIN)/segue detect $(SAMPLE)
-	@echo 'The command is .venv/bin/segue; after ". .venv/bin/activate" it is segue.'
+run: $(SAMPLE) ## install, make a sample recording and run the service (make run ARGS="--port 8000")
+	@echo 'The service answers at the address below. In another terminal, after ". .venv/bin/activate":'
+	@echo '  curl -F file=@$(SAMPLE) http://127.0.0.1:6006/v1/detect    segue switch MODEL_ID    segue status --watch'
+	@echo 'Without a service: segue detect $(SAMPLE)'
+	$(BIN)/segue serve $(ARGS)
 
 test: .venv/.installed ## install and run the tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,4 +1,5 @@
-"""Segue: FSMN-VAD speech endpoint detection, exactly as FunASR does it and several times faster.
+"""Segue: FSMN-VAD speech endpoint detection, exactly as FunASR does it and several times faster, and a model that can be
+replaced while it is used.
 
 >>> import segue
 >>> detector = segue.load()
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
     from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
     from segue.speech.stream import DetectorStream
+    from segue.swap import Journal, Lease, ModelSpec, Resolved, Route, Switchboard
 
 __version__ = "0.1.0"
 
@@ -38,9 +40,14 @@ __all__ = [
     "Event",
     "InferenceFailed",
     "InvalidParameter",
+    "Journal",
+    "Lease",
     "ModelError",
     "ModelIdentity",
+    "ModelSpec",
     "OutputError",
+    "Resolved",
+    "Route",
     "Rules",
     "Samples",
     "ScoreStream",
@@ -52,6 +59,7 @@ __all__ = [
     "SpeechStarted",
     "StoreError",
     "StreamFinished",
+    "Switchboard",
     "load",
 ]
 
@@ -69,6 +77,7 @@ _HOMES = {
     "segue.speech.scorer": ("SilenceProbs", "Samples", "ScoreStream", "Scorer"),
     "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),
     "segue.speech.stream": ("DetectorStream",),
+    "segue.swap": ("Journal", "Lease", "ModelSpec", "Resolved", "Route", "Switchboard"),
 }
 
 
