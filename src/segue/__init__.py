@@ -1,5 +1,6 @@
-"""Segue: FSMN-VAD speech endpoint detection, exactly as FunASR does it and several times faster, and a model that can be
-replaced while it is used.
+"""Segue: FSMN-VAD speech endpoint detection, exactly as FunASR does it and several times faster.
+
+And a model, that or any other, that is replaced while it is used.
 
 >>> import segue
 >>> detector = segue.load()

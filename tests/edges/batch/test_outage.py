@@ -42,7 +42,7 @@ def test_a_server_that_restarts_is_waited_for() -> None:
     server.outage.sit_out(lambda: None)
     assert 5 <= server.now_s < 6
     first, last = server.said
-    assert first == f"no server answers at http://x:1; waiting up to {PATIENCE_S:g} s for it to come back"
+    assert first == f"the server does not answer; waiting up to {PATIENCE_S:g} s for it to come back"
     assert last == "the server answers again"
     server.back_at_s = server.now_s + PATIENCE_S - 1
     server.outage.sit_out(lambda: None)

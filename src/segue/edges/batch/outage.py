@@ -65,5 +65,5 @@ class Outage:
             self._is_final |= now_s - began_s >= PATIENCE_S
             is_final = self._is_final
         if begins:
-            self._say(f"{error}; waiting up to {PATIENCE_S:g} s for it to come back")
+            self._say(f"the server does not answer; waiting up to {PATIENCE_S:g} s for it to come back")
         return is_final

@@ -176,15 +176,16 @@ class Remote:
                 if refused or not self._is_closed(error):
                     raise self._explained(error) from error
                 refused = True  # but a server that has just started knows no version yet
+                continue
             except ServerUnreachable as error:
-                self._outage.sit_out(checkpoint)  # so it is there, but for this recording
-                if attempt == _ATTEMPTS or is_silence(error.__cause__):
-                    times = f"{attempt} times" if attempt > 1 else "once"
-                    raise ConnectionBroken(
-                        f"sent {times} in vain, though the server is there: its log may say why ({error})"
-                    ) from error
-                attempt += 1
-                self._sleep(0.1 * 2**attempt)
+                broken = error
+            self._outage.sit_out(checkpoint)  # so it is there, but for this recording
+            if attempt == _ATTEMPTS or is_silence(broken.__cause__):
+                times = f"{attempt} times" if attempt > 1 else "once"
+                said = f"sent {times} in vain, though the server is there: its log may say why ({broken})"
+                raise ConnectionBroken(said) from broken
+            attempt += 1
+            self._sleep(0.1 * 2**attempt)
 
     def _reach(self) -> None:
         with suppress(ServerRefused):  # it is there, and what it thinks of the recording it may say itself

@@ -209,22 +209,6 @@ class Message(BaseModel):
     message: str
 
 
-class Change(BaseModel):
-    """A change, under way or over."""
-
-    id: str
-    verb: str
-    what: str
-    who: str
-    why: str
-    state: Literal["running", "done", "failed"]
-    began_at: float
-    took_s: float
-    steps: list[Step]
-    answer: Switched | None
-    error: Message | None
-
-
 class Identity(BaseModel):
     """A model, pinned to its content."""
 
@@ -254,6 +238,75 @@ class VersionReport(BaseModel):
     p99_ms: float | None
     errors: int
     requests: int
+
+
+class Change(BaseModel):
+    """A change, under way or over. Its answer is what serves now, or the version that was prepared."""
+
+    id: str
+    verb: str
+    what: str
+    who: str
+    why: str
+    state: Literal["running", "done", "failed"]
+    began_at: float
+    took_s: float
+    steps: list[Step]
+    answer: Switched | VersionReport | None
+    error: Message | None
+
+
+class Route(BaseModel):
+    """Which version answers whom."""
+
+    primary: str
+    canary: str | None
+    canary_share: float
+    shadow: str | None
+
+
+class Journal(BaseModel):
+    """Where it is, how many rows could not be written yet, and what was found damaged."""
+
+    path: str
+    pending_rows: int
+    notice: str
+
+
+class Streams(BaseModel):
+    """Live streams; ``elsewhere`` are those not on what serves."""
+
+    open: int
+    elsewhere: int
+
+
+class Requests(BaseModel):
+    """Recordings; ``refused`` since the start."""
+
+    running: int
+    waiting: int
+    refused: int
+
+
+class Status(BaseModel):
+    """All at one moment. ``started_at``: seconds since 1970; ``back``: where rollback goes, the next one last."""
+
+    segue: str
+    pid: int
+    started_at: float
+    uptime_s: float
+    ready: bool
+    waits_for: str
+    epoch: int
+    route: Route | None
+    route_text: str
+    back: list[str]
+    under_way: Change | None
+    memory_bytes: int
+    journal: Journal
+    streams: Streams
+    requests: Requests
+    versions: list[VersionReport]
 
 
 class Versions(BaseModel):

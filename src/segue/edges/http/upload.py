@@ -25,6 +25,8 @@ _FOR_CLIENTS = "; raw samples want the header of a WAV file, or WS /v1/stream"
 class Upload:
     """The bytes of one recording: first written, then read by its ``source``, then closed, whatever happened.
 
+    ``source``, after ``finish``: the bytes themselves, or a path that leads to them until ``close``.
+
     The file has no name from its first moment, so nothing of it is left however the process ends; it is reached by its
     descriptor. Writing does not hold up the event loop: blocks of a megabyte are written in a thread.
     """
@@ -34,6 +36,7 @@ class Upload:
     ) -> None:
         self.name = "body"
         """What messages and results call it."""
+        self.source: bytes | Path = b""
         self._in_memory_bytes = in_memory_bytes
         self._open_file = open_file or tempfile.TemporaryFile
         self._pieces: list[bytes] = []
@@ -49,15 +52,11 @@ class Upload:
 
     async def finish(self) -> None:
         """There are no more."""
-        if self._file is not None:
-            await run_in_threadpool(self._spill)
-
-    @property
-    def source(self) -> bytes | Path:
-        """The bytes themselves, or a path that leads to them until ``close``. After ``finish``."""
         if self._file is None:
-            return b"".join(self._pieces)
-        return Path(f"/proc/{os.getpid()}/fd/{self._file.fileno()}")
+            self.source, self._pieces = b"".join(self._pieces), []
+            return
+        await run_in_threadpool(self._spill)
+        self.source = Path(f"/proc/{os.getpid()}/fd/{self._file.fileno()}")
 
     def close(self) -> None:
         """Let go of them. From any thread; again does nothing."""
@@ -67,7 +66,7 @@ class Upload:
 
     def named(self, error: AudioError) -> AudioError:
         """The same error, in which the recording has its client's name, and no advice that is for callers in Python."""
-        ours = "bytes" if self._file is None else str(self.source)
+        ours = "bytes" if isinstance(self.source, bytes) else str(self.source)
         said = str(error)
         if said.startswith(f"{ours}:"):
             said = self.name + said.removeprefix(ours)
