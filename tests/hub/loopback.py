@@ -34,6 +34,7 @@ class Faults:
     stall: set[str] = field(default_factory=set)
     body: Files = field(default_factory=dict)  # other bytes than are listed
     cut: dict[str, int] = field(default_factory=dict)  # bytes after which the connection breaks
+    halves: dict[str, threading.Event] = field(default_factory=dict)  # the second half waits for this
     size: dict[str, int] = field(default_factory=dict)  # a lie in the listing
     listing: list[dict[str, object]] = field(default_factory=list)  # further entries
     message: str = "told to fail"
@@ -132,6 +133,10 @@ class Hub:
         request.send_response(200)
         request.send_header("Content-Length", str(len(data)))
         request.end_headers()
+        if name in self.faults.halves:
+            request.wfile.write(data[: len(data) // 2])
+            self.faults.halves[name].wait(60)
+            data, self.faults.cut[name] = data[len(data) // 2 :], len(data)
         request.wfile.write(data[: self.faults.cut.get(name, len(data))])
         request.close_connection = True
 

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,3 +256,23 @@ def test_a_client_that_cannot_run_is_said(hub: Hub, destination: Path, monkeypat
     with pytest.raises(OriginUnavailable, match="could not run: ImportError: requests is broken") as caught:
         pull(destination)
     assert isinstance(caught.value, SegueError)
+
+
+def test_a_download_says_how_far_it_is(hub: Hub, destination: Path) -> None:
+    """While a large file comes, what is here and what there is in all is said, and then it goes on to its end."""
+    files = model_files() | {"model.pt": os.urandom(3_000_000)}
+    hub.models[ID] = {"v1": files}
+    hub.faults.halves["model.pt"] = threading.Event()
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        said.append(line)
+        if " of 3.0 MB" in line:
+            hub.faults.halves["model.pt"].set()
+
+    fetched = fetch(
+        REPO, destination, layout=FSMN_VAD, pins={}, connect_timeout_s=0.5, fetch_timeout_s=60, progress=progress
+    )
+    assert "model.pt" in fetched.promised
+    (count,) = (float(line.partition(" ")[0]) for line in said if line.endswith(" of 3.0 MB"))
+    assert 0 < count < 3

@@ -11,7 +11,8 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ _CHILD = Path(__file__).with_name("modelscope_child.py")
 _ANSWER_FACTOR = 10  # a server that took the connection has ten times as long for its first answer
 _STARTING_S = 1.0  # what a busy machine may add to the connection's deadline
 _POLL_S = 3600.0  # poll counts milliseconds in 32 bits
+_COUNT_S = 1.0  # how often a download says how far it is
 
 
 def fetch(
@@ -55,8 +57,9 @@ def fetch(
         total_bytes = sum(listing["sizes"].get(name, 0) for name in names)
         progress(f"downloading {', '.join(names)} ({total_bytes / 1e6:.1f} MB) from {repo}")
         child.tell(names)
+        counted = _Count(destination, total_bytes, progress)
         for _ in names:
-            child.expect("file", repo, deadline_s=deadline_s)
+            child.expect("file", repo, deadline_s=deadline_s, waiting=counted)
         child.expect("done", repo, deadline_s=deadline_s)
     moving = listing["moving"]
     return Fetched(
@@ -65,6 +68,26 @@ def fetch(
         moving=repo.revision in MOVING_NAMES if moving is None else moving,
         commit=listing["commit"],
     )
+
+
+class _Count:
+    """Says how much of a download is here, when that has changed."""
+
+    def __init__(self, destination: Path, total_bytes: int, progress: Progress) -> None:
+        self._destination = destination
+        self._total_bytes = total_bytes
+        self._progress = progress
+        self._said = 0
+
+    def __call__(self) -> None:
+        here = 0
+        for path in self._destination.rglob("*"):
+            with suppress(OSError):  # moved or gone just now
+                here += path.stat().st_size if path.is_file() else 0
+        here = min(here, self._total_bytes)
+        if here != self._said:
+            self._said = here
+            self._progress(f"{here / 1e6:.1f} of {self._total_bytes / 1e6:.1f} MB")
 
 
 class _Child:
@@ -115,9 +138,14 @@ class _Child:
         except BrokenPipeError:
             pass
 
-    def expect(self, event: str, repo: ModelScopeRepo, *, deadline_s: float) -> dict[str, Any]:
-        """The next event, which has to be this one. Raises what a ``failed`` event, silence or a crash means."""
-        line = self._read_line(deadline_s)
+    def expect(
+        self, event: str, repo: ModelScopeRepo, *, deadline_s: float, waiting: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """The next event, which has to be this one; ``waiting`` is called once a second until it comes.
+
+        Raises what a ``failed`` event, silence or a crash means.
+        """
+        line = self._read_line(deadline_s, waiting)
         if line is None:
             raise OriginUnavailable(f"{repo}: no answer in time (waiting for: {event})")
         if not line:
@@ -130,14 +158,16 @@ class _Child:
             raise OriginUnavailable(f"{repo}: ModelScope's client said {facts['event']} before {event}")
         return facts
 
-    def _read_line(self, deadline_s: float) -> bytes | None:
+    def _read_line(self, deadline_s: float, waiting: Callable[[], None] | None) -> bytes | None:
         """One line, or None at the deadline, or empty at the end of the process."""
         assert self._process.stdout is not None
         while b"\n" not in self._unread:
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 return None
-            if not self._readable.poll(min(left_s, _POLL_S) * 1000):
+            if not self._readable.poll(min(left_s, _COUNT_S if waiting else _POLL_S) * 1000):
+                if waiting:
+                    waiting()
                 continue
             more = os.read(self._process.stdout.fileno(), 65536)
             if not more:

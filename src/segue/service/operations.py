@@ -1,5 +1,6 @@
 """Changes that somebody asked for: each runs in a thread of its own, its steps can be watched, its outcome awaited."""
 
+import re
 import threading
 import time
 import uuid
@@ -14,6 +15,8 @@ from segue.swap import Change, Event, State, Transitioned, VersionId
 
 _REMEMBERED = 100
 """Changes that can be asked after when they are over; the journal has them all."""
+
+_COUNT = re.compile(r"[\d.]+ of [\d.]+ MB")
 
 _STEPS = {State.LOADING: "load", State.WARMING: "warm"}
 
@@ -73,6 +76,8 @@ class Operation:
         if self.change is not None:
             self.change.check()
         with self._lock:
+            if self._steps and _COUNT.fullmatch(detail) and _COUNT.fullmatch(self._steps[-1].detail):
+                self._steps.pop()  # how far a download is: the newest will do
             self._steps.append(Step(name, detail, round(time.monotonic() - self._began_s, 3)))
 
     def end(self, answer: object = None, error: BaseException | None = None) -> None:
