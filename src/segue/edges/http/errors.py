@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import compile_path
 from starlette.websockets import WebSocketState
 
 from segue.edges.http.schemas import Failed
@@ -194,16 +194,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if status == 404:
         message = f"{path}: there is nothing of that name; /docs lists what there is"
     if status == 405:
-        headers["Allow"] = ", ".join(_methods(request))
+        headers["Allow"] = _methods(request, headers.get("Allow", ""))
         message = f"{request.method} {path}: this takes {headers['Allow']}"
     return _answer(status, code, message, request.state.request_id, headers)
 
 
-def _methods(request: Request) -> list[str]:
-    """Of every route of this path, not only of the first, which is all that Starlette names."""
-    routes: Sequence[BaseRoute] = request.app.routes
-    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
+def _methods(request: Request, allowed: str) -> str:
+    """Of every route of this path that the document has: Starlette names those of the first only."""
+    paths: Mapping[str, Mapping[str, object]] = request.app.openapi()["paths"]
+    found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
+    return ", ".join(sorted(name.upper() for methods in found for name in methods)) or allowed
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

@@ -1,0 +1,50 @@
+"""The routes together, around one service."""
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from segue import __version__
+from segue.edges.http import control, detect, errors, health
+from segue.edges.http.leftover import Leftover
+from segue.edges.http.request_id import RequestID
+
+if TYPE_CHECKING:
+    from segue.service import Service
+
+_ABOUT = """Find where the speech is in recordings, with a model that can be replaced while they are detected.
+
+Every answer has `X-Request-ID`: the client's own (letters, digits, `.`, `_`, `-`; at most 64), or one made here. Every
+error has the form `{"error": {"code", "message", "request_id"}}`; 429 and 503 say in `Retry-After` after how many
+seconds to come again. Live audio goes to the WebSocket `/v1/stream`.
+"""
+
+_TAGS = [
+    {"name": "detection", "description": "Open on the server's own machine; elsewhere it needs the token."},
+    {"name": "control", "description": "Needs the token. `X-Segue-Who` says who asks, for the history."},
+    {"name": "health", "description": "Always open."},
+]
+
+
+def build(service: "Service") -> FastAPI:
+    """The app. It is complete, and other routers can be added; the service is ``app.state.service``.
+
+    A router added may raise any SegueError: it is answered in the one form, a WebSocket before its acceptance too. What
+    it lets in is its own to decide, with ``service.authorised``.
+    """
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="Segue",
+        version=__version__,
+        description=_ABOUT,
+        openapi_tags=_TAGS,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    errors.install(app)
+    app.add_middleware(Leftover)
+    app.add_middleware(RequestID)  # the last added is the outermost
+    for router in (health.router, detect.router, control.router):
+        app.include_router(router)
+    return app

@@ -1,0 +1,160 @@
+"""``POST /v1/detect``: a recording in, its segments out. ``GET /v1/serving``: what would answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Message
+
+from segue.edges.http import answers, asks
+from segue.edges.http.access import client_of, for_detection, service_of
+from segue.edges.http.bodies import read_recording
+from segue.edges.http.errors import documented
+from segue.edges.http.schemas import Detected, Serving
+from segue.errors import (
+    AudioEmpty,
+    AudioError,
+    AudioTooLong,
+    AudioTruncated,
+    AudioUndecodable,
+    InferenceFailed,
+    InvalidParameter,
+    InvalidSamples,
+    NoAudioTrack,
+    NotReady,
+    Overloaded,
+    RequestInvalid,
+    RequestTooLarge,
+    RequestTooSlow,
+    RequestUnsupported,
+    ShuttingDown,
+    StoreError,
+    TooManyRequests,
+    Unauthorized,
+    UnknownVersion,
+    VersionNotReady,
+)
+from segue.speech.formats import FORMATS
+from segue.speech.rules import MODES, PARAMETERS, Rules
+
+if TYPE_CHECKING:
+    from segue.service import Answer, Call
+
+router = APIRouter(prefix="/v1", tags=["detection"], dependencies=[for_detection])
+
+
+def _parameter(name: str, schema: dict[str, Any], said: str, *, place: str = "query") -> dict[str, Any]:
+    return {"name": name, "in": place, "required": False, "schema": schema, "description": said}
+
+
+def _decision(name: str) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in fields(Rules)}
+    kind = {int: "integer", float: "number"}.get(type(defaults[name]), "string")
+    return _parameter(name, {"type": kind}, "Decision parameter, by FunASR's name; times in ms.")
+
+
+_TEXT = {"type": "string"}
+_FLAG = {"type": "boolean", "default": False}
+_DECISIONS = [
+    _parameter("mode", {"enum": list(MODES)}, "How pauses end an utterance; else the version's own."),
+    *map(_decision, PARAMETERS),
+]
+_HEADERS = [
+    _parameter("X-Segue-Key", _TEXT, "Requests of one key are answered by one side of a trial.", place="header"),
+    _parameter("X-Segue-Version", _TEXT, "This version and no other; 409 when it is not loaded.", place="header"),
+]
+_QUERY = [
+    _parameter("channels", {"enum": ["mix", "split"], "default": "mix"}, "Mix them, or detect in each."),
+    _parameter("probabilities", _FLAG, "Add the speech probability of every frame (json, jsonl)."),
+    _parameter("parameters", _FLAG, "Add the decision parameters in effect (json)."),
+    _parameter("format", {"enum": list(FORMATS), "default": "json"}, "The form of the answer."),
+]
+_BINARY = {"type": "string", "format": "binary"}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/octet-stream": {"schema": _BINARY},
+        "multipart/form-data": {"schema": {"properties": {"file": _BINARY}, "required": ["file"], "type": "object"}},
+    },
+}
+_OTHER_FORMS = {answers.MEDIA_TYPES.get(form, "text/plain"): {"schema": _TEXT} for form in FORMATS if form != "json"}
+_REFUSALS = (Unauthorized, InvalidParameter, UnknownVersion, VersionNotReady, NotReady)
+
+
+@router.post(
+    "/detect",
+    summary="Find where the speech is in a recording",
+    response_model=None,
+    responses={
+        200: {"model": Detected, "description": "The segments.", "content": _OTHER_FORMS},
+        **documented(
+            *_REFUSALS,
+            *(AudioEmpty, AudioUndecodable, AudioTruncated, AudioTooLong, NoAudioTrack, InvalidSamples),
+            *(RequestInvalid, RequestTooLarge, RequestTooSlow, RequestUnsupported),
+            *(Overloaded, TooManyRequests, ShuttingDown, StoreError, InferenceFailed),
+        ),
+    },
+    openapi_extra={"requestBody": _BODY, "parameters": [*_QUERY, *_DECISIONS, *_HEADERS]},
+)
+async def detect(request: Request) -> Response:
+    """The body is the recording, in any format; or a form with the field `file`. Times are whole milliseconds."""
+    service, wanted = service_of(request), asks.to_detect(request)
+    with service.admit(client_of(request)):
+        service.describe(wanted.ask)  # what cannot be answered is said before the upload
+        upload = await read_recording(request, service.settings)
+        try:
+            call = service.detect(upload.source, wanted.ask)
+        except BaseException:
+            upload.close()
+            raise
+        call.future.add_done_callback(lambda _: upload.close())
+        try:
+            answer = await _outcome(call, request.receive)
+        except AudioError as error:
+            raise upload.named(error) from error
+    return await answers.detected(answer, wanted, name=upload.name, request_id=request.state.request_id)
+
+
+async def _outcome(call: "Call", receive: Callable[[], Awaitable[Message]]) -> "Answer":
+    """Wait for it, and for the client to go away: then it is cancelled. Raises ClientDisconnect, and what it raised."""
+    answer = asyncio.wrap_future(call.future)
+    gone = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ClientDisconnect
+        return answer.result()
+    finally:
+        gone.cancel()
+        if not answer.done():  # the client is gone, or the server does not wait any longer
+            call.cancel()
+
+
+async def _gone(receive: Callable[[], Awaitable[Message]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+@router.get(
+    "/serving",
+    summary="What would answer",
+    response_model=None,
+    responses={200: {"model": Serving, "description": "The version, and its rules."}, **documented(*_REFUSALS)},
+    openapi_extra={"parameters": [*_DECISIONS, *_HEADERS]},
+)
+async def serving(request: Request) -> Response:
+    """The version that a recording with this query and these headers would get, and the rules that would decide."""
+    found = service_of(request).describe(asks.to_describe(request))
+    body = {
+        "model": answers.model(found.model),
+        "mode": found.rules.mode,
+        "parameters": answers.parameters(found.rules),
+        "sample_rate": found.sample_rate,
+        "frame_ms": found.frame_ms,
+        "epoch": found.epoch,
+    }
+    return Response(answers.to_json(body), media_type="application/json")
