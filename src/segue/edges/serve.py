@@ -153,6 +153,7 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
             lifespan="off",
             log_config=None,
             access_log=False,
+            proxy_headers=False,  # or anybody on this machine could name the address that its requests come from
             server_header=False,
             date_header=False,
             ws_max_size=_MOST_MESSAGE_BYTES,
