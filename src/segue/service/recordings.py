@@ -5,16 +5,15 @@ comes (rolled back, failed, closed) is begun on the one that serves then: nothin
 call stalls is begun again elsewhere, once.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
 
 from segue.errors import AudioError, InferenceFailed, InvalidParameter, SegueError, VersionNotReady, one_line
 from segue.service.engine import Engine
-from segue.service.lanes import Lane
+from segue.service.lanes import Lanes
 from segue.service.watch import Running, Watch
 from segue.speech.detection import Detection
 from segue.swap import Lease, Outcome, Switchboard, VersionId
@@ -71,30 +70,40 @@ class Call:
             self.future.set_exception(error)
 
 
-FindLane: TypeAlias = "Callable[[VersionId], Lane[Call]]"
-
-
 class Recordings:
-    """Puts each recording into the lane of its version, and does those of one lane."""
+    """Puts each recording into the lane of its version, and does those of one lane. Safe for threads.
 
-    def __init__(self, board: Switchboard[Engine], lane: FindLane, watch: Watch) -> None:
+    ``threads``: how many recordings of one version are under way at once.
+    """
+
+    def __init__(self, board: Switchboard[Engine], watch: Watch, *, threads: int) -> None:
         self._board = board
-        self._lane = lane
         self._watch = watch
+        self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
+
+    @property
+    def waiting(self) -> int:
+        """Those that no thread has begun."""
+        return self._lanes.waiting
+
+    def drop(self, version: VersionId) -> None:
+        """The version is gone: what waits for it is begun elsewhere."""
+        self._lanes.drop(version)
 
     def begin(self, call: Call) -> None:
         """Put it where it is to be done. Raises NotReady when nothing serves. Never waits."""
         while True:
             version = call.ask.version or self._board.choose(call.ask.key)
-            if self._lane(version).put(call):
+            if self._lanes.of(version).put(call):
                 return
 
-    def again(self, call: Call) -> None:
+    def _again(self, call: Call) -> None:
         """Begin one whose version is gone."""
         self._elsewhere(call, VersionNotReady(f"{call.ask.version} is gone: prepare it first"))
 
-    def work(self, version: VersionId, call: Call) -> None:
+    def _work(self, version: VersionId, calls: list[Call]) -> None:
         """Do one recording on this version, in this thread."""
+        (call,) = calls
         if call.is_gone:
             return
         try:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from segue.errors import (
     one_line,
 )
 from segue.service.engine import Engine
-from segue.service.lanes import Lane
+from segue.service.lanes import Company, Lanes
 from segue.service.streams import (
     Deliver,
     Failed,
@@ -53,7 +53,8 @@ from segue.swap import Lease, Outcome, Switchboard, VersionId
 _TRY_AGAIN_S = 5.0
 """After which a stream tries again to go over to a version that failed at it."""
 
-FindLane: TypeAlias = "Callable[[VersionId], Lane[LiveStream]]"
+_TOGETHER = Company(most=16, gather_s=0.005)
+"""How many streams are scored in one call, and how long the first of them waits for the others."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,12 +73,14 @@ class _Round:
 
 
 class Rounds:
-    """All live streams, and the doing of their rounds. Safe for threads."""
+    """All live streams, and the doing of their rounds, by so many ``threads`` a version. Safe for threads."""
 
-    def __init__(self, board: Switchboard[Engine], lane: FindLane, watch: Watch) -> None:
+    def __init__(self, board: Switchboard[Engine], watch: Watch, *, threads: int) -> None:
         self._board = board
-        self._lane = lane
         self._watch = watch
+        self._lanes: Lanes[LiveStream] = Lanes(
+            self._work, self._dispatch, name="streams", threads=threads, company=_TOGETHER
+        )
         self._lock = threading.Lock()  # guards _open
         self._open: set[LiveStream] = set()
 
@@ -89,9 +92,9 @@ class Rounds:
         self._wake(live)
         return live
 
-    def again(self, live: LiveStream) -> None:
-        """Go on with a claimed stream whose version is gone."""
-        self._dispatch(live)
+    def drop(self, version: VersionId) -> None:
+        """The version is gone: the streams that wait for it go on elsewhere."""
+        self._lanes.drop(version)
 
     def streams(self) -> list[LiveStream]:
         """Those that are open."""
@@ -137,7 +140,7 @@ class Rounds:
                     live.tell([Failed(error)])
                 live.release()  # nothing can be done for it now; tend looks at it again
                 return
-            if self._lane(version).put(live):
+            if self._lanes.of(version).put(live):
                 return
         self._end(live)
 
@@ -184,7 +187,7 @@ class Rounds:
 
     # -- rounds ----------------------------------------------------------------------------------------------------
 
-    def work(self, version: VersionId, streams: Sequence[LiveStream]) -> None:
+    def _work(self, version: VersionId, streams: Sequence[LiveStream]) -> None:
         """One round of each, on this version, in this thread."""
         rounds = [begun for live in streams if (begun := self._begin(version, live))]
         if not rounds:

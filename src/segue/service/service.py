@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 
-from segue import __version__
 from segue.errors import DigestMismatch, NotReady
 from segue.hub import CATALOG
 from segue.service import engine
@@ -18,7 +18,6 @@ from segue.service.admission import Admission
 from segue.service.changes import Changes
 from segue.service.engine import Engine
 from segue.service.home import Home, same
-from segue.service.lanes import Company, Lanes
 from segue.service.loading import fetch, store
 from segue.service.operations import Operation, Operations
 from segue.service.recordings import Ask, Call, Recordings
@@ -54,7 +53,6 @@ from segue.swap import (
 _LOG = logging.getLogger(__name__)
 
 _TICK_S = 0.25
-_STREAMS_TOGETHER = Company(most=16, gather_s=0.005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +86,12 @@ class Service:
         self.is_open = is_open
         """Whether detection needs no token."""
         self.home = Home(settings.home)
-        self._closing = ExitStack()
-        self._closing.enter_context(self.home.held())
-        try:
+        with ExitStack() as opened:
+            opened.enter_context(self.home.held())
             self._token = self.home.token()
             self.journal = Journal(self.home.journal)
-        except BaseException:
-            self._closing.close()
-            raise
-        self._closing.callback(self.journal.close)
+            opened.callback(self.journal.close)
+            self._closing = opened.pop_all()
         self._health = Health()
         self._operations = Operations()
         self.board: Switchboard[Engine] = Switchboard(
@@ -111,17 +106,8 @@ class Service:
         self._store = store(settings)
         self._changes = Changes(self.board, self._operations, self._store, settings)
         self._watch = Watch(settings.stall_s)
-        self._recordings = Recordings(self.board, lambda version: self._calls.of(version), self._watch)
-        self._rounds = Rounds(self.board, lambda version: self._lives.of(version), self._watch)
-        self._calls: Lanes[Call] = Lanes(
-            lambda version, calls: self._recordings.work(version, calls[0]),
-            self._recordings.again,
-            name="recordings",
-            threads=_cores(),
-        )
-        self._lives: Lanes[LiveStream] = Lanes(
-            self._rounds.work, self._rounds.again, name="streams", threads=_cores(), company=_STREAMS_TOGETHER
-        )
+        self._recordings = Recordings(self.board, self._watch, threads=_cores())
+        self._rounds = Rounds(self.board, self._watch, threads=_cores())
         self._admission = Admission(
             most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
         )
@@ -255,7 +241,7 @@ class Service:
             for each in snapshot.versions
         ]
         return Status(
-            segue=__version__,
+            segue=metadata.version("segue"),
             pid=os.getpid(),
             started_at=self._began_at,
             uptime_s=time.monotonic() - self._began_s,
@@ -269,7 +255,7 @@ class Service:
             memory_bytes=engine.resident_bytes(),
             journal=JournalReport(str(self.journal.path), snapshot.pending_rows, self.journal.notice),
             streams=StreamsReport(len(lives), elsewhere),
-            requests=RequestsReport(self._admission.taken, self._calls.waiting, self._admission.refused),
+            requests=RequestsReport(self._admission.taken, self._recordings.waiting, self._admission.refused),
             versions=versions,
         )
 
@@ -310,8 +296,8 @@ class Service:
         """What is gone needs no threads; and the log has every fact of a change."""
         if isinstance(event, Transitioned):
             if event.after in (State.CLOSED, State.FAILED):
-                self._calls.drop(event.version)
-                self._lives.drop(event.version)
+                self._recordings.drop(event.version)
+                self._rounds.drop(event.version)
             level = logging.ERROR if event.after is State.FAILED else logging.INFO
             _LOG.log(level, "%s: %s -> %s%s", event.version, event.before.value, event.after.value, _because(event.why))
         elif isinstance(event, Switched):
