@@ -80,6 +80,11 @@ class Loopback:
         self._thread.join()
         self._server.server_close()
 
+    def stop_listening(self) -> None:
+        """New connections are refused; those that are there stay."""
+        self._server.shutdown()  # or it may be listening a moment longer
+        self._server.server_close()
+
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         parts = urlsplit(handler.path)
         query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}

@@ -240,6 +240,20 @@ def test_a_question_is_asked_again_where_the_connection_broke(client: Client, se
     assert len(server.asked) == 3
 
 
+def test_a_server_that_went_away_in_between_is_no_server() -> None:
+    """Asked again on a new connection that is refused, the error tells of that, not of the one that broke before."""
+    with Loopback(lambda _: Says()) as server, Client(server.url) as client:
+        client.get("/livez")
+
+        def leave(_: Asked) -> Says:
+            server.stop_listening()
+            return Says(raw=b"")
+
+        server.answer = leave
+        with pytest.raises(ServerUnreachable, match=r"no server answers at .* \(Connection refused\)"):
+            client.get("/livez")
+
+
 # -- https ---------------------------------------------------------------------------------------------------------
 
 

@@ -89,8 +89,9 @@ class Client:
         except ServerUnreachable as error:
             if not is_broken(error.__cause__):
                 raise
-            # A connection kept open may be closed by the server just as it is used. To read twice does no harm.
-            return self._ask("GET", path, query, read_timeout_s=read_timeout_s)
+        # A connection kept open may be closed by the server just as it is used. To read twice does no harm. Not asked
+        # where the first error is caught: it would be taken for a reason of the second.
+        return self._ask("GET", path, query, read_timeout_s=read_timeout_s)
 
     def post(
         self,

@@ -41,7 +41,7 @@ class Outage:
         Raises ServerUnreachable in every thread, and ever after, once it has not for ``PATIENCE_S``.
         """
         while (error := self._try()) is not None:
-            if self._is_for_good(error):
+            if self._is_for_good():
                 raise error
             checkpoint()
             self._pause(_POLL_S)
@@ -57,7 +57,7 @@ class Outage:
             return error
         return None
 
-    def _is_for_good(self, error: ServerUnreachable) -> bool:
+    def _is_for_good(self) -> bool:
         now_s = self._clock_s()
         with self._lock:
             begins = self._began_s is None
