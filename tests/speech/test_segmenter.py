@@ -128,14 +128,27 @@ def test_new_rules_take_over_between_two_frames(
         assert before[1] <= after[0]
 
 
-def test_equal_rules_change_nothing() -> None:
-    """Going over to rules that are equal but another object leaves every event as it was."""
-    p = probabilities((SILENCE, 50), (SPEECH, 300), (SILENCE, 90), (SPEECH, 100), (SILENCE, 200))
-    for mode in ("classic", "dynamic"):
-        segmenter, events = Segmenter(), list[Event]()
-        for begin in range(0, len(p), 3):
-            events += segmenter.accept(p[begin : begin + 3], rules_of(mode=mode))
-        assert events + segmenter.finish() == feed(p, rules_of(mode=mode))
+@settings(max_examples=200, deadline=None)
+@given(runs=runs, parameters=parameters, step=st.integers(1, 40))
+def test_equal_rules_change_nothing(runs: list[tuple[float, int]], parameters: dict[str, object], step: int) -> None:
+    """Going over to rules that are equal but another object, at any frame, leaves every event as it was."""
+    p = probabilities(*runs)
+    segmenter, events = Segmenter(), list[Event]()
+    for begin in range(0, len(p), step):
+        events += segmenter.accept(p[begin : begin + step], rules_of(**parameters))
+    assert events + segmenter.finish() == feed(p, rules_of(**parameters))
+
+
+def test_new_rules_inside_a_block_look_the_schedule_up_as_at_its_start() -> None:
+    """What ended since then changes nothing: a block that began 60 s into an utterance keeps its short patience."""
+    p = probabilities((SPEECH, 6_200), (SILENCE, 100), (SPEECH, 100), (SILENCE, 100), (SPEECH, 100), (SILENCE, 100))
+    rules = rules_of(mode="dynamic")
+    expected = feed(p, rules)
+    assert len(ended(expected)) == 4  # cut at 60 s, then ended by every pause
+    segmenter = Segmenter()
+    events = segmenter.accept(p[:6_400], rules)
+    events += segmenter.accept(p[6_400:], rules_of(mode="dynamic", lookahead_time_end_point=100.0))
+    assert events + segmenter.finish() == expected
 
 
 def test_an_utterance_by_hand() -> None:

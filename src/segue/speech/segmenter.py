@@ -67,6 +67,7 @@ class Segmenter:
         self._free = 0  # first frame that no utterance has taken (rule 2)
         self._lookup = 0  # the frame at which the schedule is looked up next (rule 7)
         self._block_ms = 0  # whole blocks through which the open utterance has run
+        self._looked_up_ms = 0  # what that was when the schedule was looked up last
         self._end_silence_ms = 0
         self._done = False  # rule 6
 
@@ -130,12 +131,13 @@ class Segmenter:
         return [_ended(start, self.frame - 1, self._rules)]
 
     def _look_up(self, t: int, rules: Rules, *, is_open: bool) -> None:
-        """At the start of a block, or where the rules changed inside one (rule 7)."""
+        """At the start of a block; or where the rules changed inside one, as if they had held at its start (rule 7)."""
         block_frames = max(1, rules.chunk_size // rules.frame_ms)
         into_block = (t + rules.schedule_lag_frames) % block_frames
-        if into_block == 0 and is_open:
-            self._block_ms += rules.chunk_size
-        self._end_silence_ms = rules.end_silence_ms(self._block_ms)
+        if into_block == 0:
+            self._block_ms += rules.chunk_size if is_open else 0
+            self._looked_up_ms = self._block_ms
+        self._end_silence_ms = rules.end_silence_ms(self._looked_up_ms)
         self._lookup = t + block_frames - into_block
 
     def _change_rules(self, rules: Rules) -> None:
