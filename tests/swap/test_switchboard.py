@@ -744,6 +744,36 @@ def test_a_switch_is_in_the_journal_before_and_after(tmp_path: Path) -> None:
         assert (row.route, row.evidence, row.versions) == (Route(a), {"clips": 30}, {a: resolved("a")})
 
 
+def test_every_step_says_who_wanted_it(tmp_path: Path) -> None:
+    """Preparing, closing and what follows from them, in whatever thread; what the sweep does is nobody's wish."""
+    world = World(journal_at(tmp_path))
+    a, b, c = world.add("a"), world.add("b"), world.add("c")
+    world.board.prepare(a, who="ada", why="for tonight")
+    world.board.switch(Route(a), who="bob")
+    lease = world.board.lease("k")
+    with world.board.change("to b", who="cleo") as change:
+        world.board.prepare(b, change=change)
+        world.board.switch(Route(b), change=change)
+    world.board.drain(a, 0, who="dan")
+    lease.release()
+    world.board.prepare(c, who="eve")
+    world.board.close(c, who="fay")
+    world.board.prepare(a, who="gus")
+    world.clock.now_s += 600
+    world.board.sweep()
+    rows = [row for row in reversed(world.board.journal.history(100)) if row.kind is Kind.STATE]
+    assert [(row.who, row.outcome.split()[-1]) for row in rows] == [
+        *(("ada", "loading"), ("ada", "warming"), ("ada", "ready")),
+        *(("cleo", "loading"), ("cleo", "warming"), ("cleo", "ready")),
+        *(("dan", "draining"), ("dan", "closed")),
+        *(("eve", "loading"), ("eve", "warming"), ("eve", "ready")),
+        *(("fay", "draining"), ("fay", "closed")),
+        *(("gus", "loading"), ("gus", "warming"), ("gus", "ready")),
+        *(("", "draining"), ("", "closed")),
+    ]
+    assert [row.why for row in rows[:2]] == ["for tonight", ""]
+
+
 def test_without_the_journal_no_switch_but_a_rollback(tmp_path: Path) -> None:
     """Locked: a switch is refused before the pointer moves, leases go on, a rollback acts and is recorded later."""
     world = World(journal_at(tmp_path))

@@ -160,7 +160,7 @@ class Current(Generic[T]):
         for name in entry.route.versions if entry.route else ():
             record = self._fleet.find(name)
             if record.state is State.DRAINING:
-                self._fleet.step(record, Step.REVIVE, todo, why="in the route again")
+                self._fleet.step(record, Step.REVIVE, todo, why="in the route again", who=entry.who)
         self.point(entry.route, entry.back)
         self._journal.defer(replace(entry, kind=Kind.DONE, outcome="done", epoch=self.epoch))
 

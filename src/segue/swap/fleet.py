@@ -82,7 +82,9 @@ class Fleet(Generic[T]):
 
     # -- preparing -------------------------------------------------------------------------------------------------
 
-    def prepare(self, version: VersionId, *, change: Change | None, wait: bool = False) -> bool:
+    def prepare(
+        self, version: VersionId, *, change: Change | None, wait: bool = False, who: str = "", why: str = ""
+    ) -> bool:
         """Load and warm it unless it is READY; whether that was needed. As ``Switchboard.prepare``.
 
         With ``wait``, another thread's preparation of it is waited for, instead of raising Busy.
@@ -93,7 +95,7 @@ class Fleet(Generic[T]):
                 self.changed.wait()
                 if change is not None:
                     change.check()
-            must_load = self._begin(record, change, todo)
+            must_load = self._begin(record, change, todo, who=change.who if change else who, why=why)
         if must_load:
             with _translated(record):
                 self._load(record, change, todo)
@@ -101,7 +103,7 @@ class Fleet(Generic[T]):
             self.do(todo)
         return must_load
 
-    def _begin(self, record: Version[T], change: Change | None, todo: Todo[T]) -> bool:
+    def _begin(self, record: Version[T], change: Change | None, todo: Todo[T], *, who: str, why: str) -> bool:
         """Under the lock: whether this thread is to load it."""
         if record.is_preparing:
             raise Busy(f"{record.id} is {record.state.value} in another thread", under_way=f"prepare {record.id}")
@@ -114,9 +116,9 @@ class Fleet(Generic[T]):
         if record.state is State.READY:
             return False
         if record.state is State.DRAINING:
-            self.step(record, Step.REVIVE, todo, by=change)
+            self.step(record, Step.REVIVE, todo, why=why, who=who)
             return False
-        self.step(record, Step.LOAD, todo, by=change)
+        self.step(record, Step.LOAD, todo, why=why, who=who)
         self.make_room(todo)
         return True
 
@@ -141,7 +143,7 @@ class Fleet(Generic[T]):
         with self.lock:
             if change is not None:
                 change.check()
-            self.step(record, step, todo, by=change)
+            self.step(record, step, todo)
             self.changed.notify_all()
         self.do(todo)
 
@@ -152,14 +154,14 @@ class Fleet(Generic[T]):
             self._close_quietly(life, life.unload())
         todo = Todo[T]()
         with self.lock:
-            self.step(life.version, Step.CANCEL if cancelled else Step.FAIL, todo, why=_text(error), by=change)
+            self.step(life.version, Step.CANCEL if cancelled else Step.FAIL, todo, why=_text(error))
             self.changed.notify_all()
         self.do(todo)
         self._journal.flush()
 
     # -- closing ---------------------------------------------------------------------------------------------------
 
-    def drain(self, version: VersionId, *, deadline_s: float, idle_only: bool = False) -> bool:
+    def drain(self, version: VersionId, *, deadline_s: float, idle_only: bool = False, who: str = "") -> bool:
         """As ``Switchboard.drain``; with ``idle_only``, raise VersionInUse when anybody uses it."""
         todo = Todo[T]()
         with self.lock:
@@ -170,7 +172,7 @@ class Fleet(Generic[T]):
             if idle_only and users:
                 raise VersionInUse(f"{version} is in use by {users}: drain it, and it closes when they are done")
             if record.state not in (State.DRAINING, State.CLOSED, State.FAILED):
-                self.step(record, Step.DRAIN, todo)
+                self.step(record, Step.DRAIN, todo, who=who)
             self.doom(record.current, todo)
         self.do(todo)
         self._journal.flush()
@@ -191,7 +193,7 @@ class Fleet(Generic[T]):
                 why = "baked out"
             else:
                 continue
-            self.step(record, Step.DRAIN, todo, why=why)
+            self.step(record, Step.DRAIN, todo, why=why, who="")
             self.doom(record.current, todo)
             resident -= 1
 
@@ -219,12 +221,14 @@ class Fleet(Generic[T]):
 
     # -- doing -----------------------------------------------------------------------------------------------------
 
-    def step(
-        self, record: Version[T], step: Step, todo: Todo[T], *, why: str = "", by: Change | None = None, who: str = ""
-    ) -> None:
-        """Under the lock: the one place where a state changes, is noted for the journal, and becomes news."""
+    def step(self, record: Version[T], step: Step, todo: Todo[T], *, why: str = "", who: str | None = None) -> None:
+        """Under the lock: the one place where a state changes, is noted for the journal, and becomes news.
+
+        Where ``who`` is not given it follows from the step before it: whoever wanted that one wants this.
+        """
         before = record.state
         record.take(step, failure=why if step is Step.FAIL else "")
+        record.who = record.who if who is None else who
         fact = Transitioned(record.id, record.current.number, before, record.state, why)
         todo.news.append(fact)
         self._journal.defer(
@@ -232,7 +236,7 @@ class Fleet(Generic[T]):
                 Kind.STATE,
                 verb=step.value,
                 what=str(record.current),
-                who=by.who if by else who,
+                who=record.who,
                 why=why,
                 outcome=f"{before.value} -> {record.state.value}",
                 versions={record.id: record.resolved} if step is Step.LOAD else {},

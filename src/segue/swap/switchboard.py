@@ -87,25 +87,26 @@ class Switchboard(Generic[T]):
         """Make a version known, and get its name. Again is once. Raises InvalidParameter when another has that name."""
         return self._fleet.add(resolved)
 
-    def prepare(self, version: VersionId, *, change: Change | None = None) -> bool:
+    def prepare(self, version: VersionId, *, change: Change | None = None, who: str = "", why: str = "") -> bool:
         """Load and warm a version in this thread until it is READY; whether there was anything to do.
 
+        Who wants it is in the journal: whoever the ``change`` is by, else ``who``, and ``why``.
         Raises what the loader raised, if an error of ours, else PreparationFailed; Superseded when the ``change`` was
         cancelled meanwhile; Busy when another thread prepares it; UnknownVersion. Then nothing of it is loaded.
         """
-        return self._fleet.prepare(version, change=change)
+        return self._fleet.prepare(version, change=change, who=who, why=why)
 
-    def drain(self, version: VersionId, deadline_s: float) -> bool:
+    def drain(self, version: VersionId, deadline_s: float, *, who: str = "") -> bool:
         """Give it no new leases, and wait for its closing: whether it is closed within ``deadline_s``.
 
         If not, it closes when its last lease comes back. Raises VersionInUse when it serves, IllegalTransition when it
         is not loaded yet, UnknownVersion.
         """
-        return self._fleet.drain(version, deadline_s=deadline_s)
+        return self._fleet.drain(version, deadline_s=deadline_s, who=who)
 
-    def close(self, version: VersionId) -> None:
+    def close(self, version: VersionId, *, who: str = "") -> None:
         """Close it now. Raises VersionInUse when it serves or anybody uses it; else as ``drain``."""
-        self._fleet.drain(version, deadline_s=0, idle_only=True)
+        self._fleet.drain(version, deadline_s=0, idle_only=True, who=who)
 
     def sweep(self, now_s: float | None = None) -> None:
         """Close what has baked out or is too many, and write what the journal could not be told. Never raises."""
@@ -301,7 +302,7 @@ class Switchboard(Generic[T]):
             self._current.point(None, ())
             for record in self._fleet.versions.values():
                 if record.state is State.READY:
-                    self._fleet.step(record, Step.DRAIN, todo, why="shutdown")
+                    self._fleet.step(record, Step.DRAIN, todo, why="shutdown", who="")
                 self._fleet.doom(record.current, todo)
         self._fleet.do(todo)
         with self._lock:

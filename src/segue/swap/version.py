@@ -54,7 +54,7 @@ class Incarnation(Generic[T]):
 class Version(Generic[T]):
     """Everything known of a version, over all its lives."""
 
-    __slots__ = ("failure", "id", "lives", "resolved", "serving", "stranded", "superseded_at_s", "wanted")
+    __slots__ = ("failure", "id", "lives", "resolved", "serving", "stranded", "superseded_at_s", "wanted", "who")
 
     def __init__(self, resolved: Resolved) -> None:
         self.id: VersionId = resolved.version
@@ -64,6 +64,7 @@ class Version(Generic[T]):
         ]  # the current one last; earlier ones in use
         self.failure = ""  # why it is FAILED
         self.stranded = 0  # lives with abandoned calls: their memory cannot come back
+        self.who = ""  # who wanted the last step
         self.serving = False  # whether the current route names it
         self.wanted = False  # whether the change under way has prepared it: not to be closed to make room
         # Since when it is READY, in no route, and wanted by nobody by name; None: it never served.
