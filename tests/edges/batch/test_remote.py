@@ -251,7 +251,7 @@ def test_a_version_that_is_closed_is_said_with_what_to_do(bench: Bench, clip: st
     bench.contract.closed.add("v1")
     with pytest.raises(VersionNotReady) as refused:
         remote.detect(clip, probabilities=False, progress=quiet)
-    for part in ("--one-version", "v1", "is closed", "segue switch v1", "--resume"):
+    for part in ("--one-version", "v1", "is closed", "segue switch --version v1", "--resume"):
         assert part in str(refused.value)
 
 

@@ -205,7 +205,7 @@ class Remote:
             return InvalidParameter(str(error))
         if self._is_closed(error):
             return VersionNotReady(
-                f"--one-version: {self._version} answers no more ({error}); bring it back with segue switch "
+                f"--one-version: {self._version} answers no more ({error}); bring it back with segue switch --version "
                 f"{self._version}, or begin again with what serves now: with --resume either goes on"
             )
         return error
