@@ -63,6 +63,17 @@ def test_kept_audio_is_bounded() -> None:
         assert 16_000 <= kept <= 16_000 + size + HOP
 
 
+def test_a_scorer_that_needs_no_context_keeps_it_for_the_next_one() -> None:
+    """A stream that passes through such a scorer still has a second of audio for one that wants to hear it."""
+    scores, heard = Scores(LoudnessScorer()), list[Samples]()
+    fed(scores, loud(3))
+    scores = scores.moved_to(LoudnessScorer())
+    wants_more = LoudnessScorer(heard.append)
+    wants_more.context_ms = 900
+    scores.moved_to(wants_more)
+    assert sum(map(len, heard)) == 900 * RATE // 1000
+
+
 def test_a_chunk_whose_scoring_failed_is_kept_for_the_next_scorer() -> None:
     """After a failure the frames of that chunk come out of the scorer that takes over."""
     samples = loud(1)

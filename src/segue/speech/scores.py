@@ -41,7 +41,7 @@ class Scores:
         self._ready: list[SilenceProbs] = []  # frames that came out and were not taken yet
         self._owed: list[Samples] = []  # chunks not scored yet
         self._ended = self._finished = False  # no audio follows; and the scorer has given what waited for it
-        self._damaged = False  # it answered what is no probability, and only another scorer can go on from there
+        self._damaged = False
         self._recent: deque[Samples] = deque()
         self._recent_at = 0  # position in the stream of the first sample in them
         self._hop = scorer.sample_rate * scorer.frame_ms // 1000
@@ -51,6 +51,11 @@ class Scores:
     def is_finished(self) -> bool:
         """Whether all there is was scored and taken."""
         return self._finished and not self._ready
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the scorer answered what is no probability: only ``moved_to``, the same scorer too, goes on then."""
+        return self._damaged
 
     def offer(self, samples: Samples) -> None:
         """Give the next samples of the stream. Raises InferenceFailed when a minute waits to be scored already."""
@@ -93,7 +98,7 @@ class Scores:
         oldest = -(-self._recent_at // self._hop)
         start = max(oldest, self.frame - -(-scorer.context_ms // scorer.frame_ms))
         replayed = np.concatenate((_NOTHING, *self._recent))[start * self._hop - self._recent_at :]
-        new._recent, new._recent_at = deque([replayed]), start * self._hop
+        new._recent, new._recent_at = self._recent.copy(), self._recent_at  # all: the next one may want more than this
         new._skip = self.frame - start
         new._owed, new._ended = [replayed], self._ended
         new.score()
