@@ -1,95 +1,92 @@
 """Rounds of live streams: what came since the last one is offered, scored together with other streams, and decided.
 
-Three rules:
+Four rules:
 
-1. *Scoring touches views, not streams.* Model code runs on ``Scores`` only. A round is over when its lease comes back;
-   a lease that was given up meanwhile does not come back, and what that call makes of its view is nobody's.
-2. *A move is a round.* The stream goes over to the version that its policy wants at the beginning of a round: the new
-   one hears the last second again, and if it fails at that, the old one goes on.
+1. *A model touches views, never streams.* What a round scores is taken, or made anew, for it alone. It counts when the
+   round's lease comes back; a lease that was given up meanwhile does not, and what that call makes of its view, and
+   when, is nobody's.
+2. *Opening and moving are rounds of their own*, which take no audio. If a model fails at one, the stream is where it
+   was and has lost nothing.
 3. *Between rounds a stream holds its version*, so that one that is superseded is closed when its last stream has moved,
-   and not before. Who is idle is moved by ``tend``.
+   and not before.
+4. *Who has claimed a stream passes it on or lets go of it.* ``tend`` looks after those that nothing will wake: who
+   brings nothing is moved, and who cannot go on tries again.
 """
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from segue.errors import (
     InferenceFailed,
-    InvalidParameter,
     InvalidSamples,
     NotReady,
     SegueError,
     ShuttingDown,
     VersionNotReady,
-    one_line,
 )
 from segue.service.engine import Engine
 from segue.service.lanes import Company, Lanes
+from segue.service.round import Round, run
 from segue.service.streams import (
     Deliver,
     Failed,
     Finished,
     LiveStream,
     Message,
-    ModelChanged,
-    Opened,
     Policy,
     Probabilities,
     StreamAsk,
 )
 from segue.service.watch import Watch
-from segue.speech.detector import Detector
-from segue.speech.scores import Scores, score_many
 from segue.speech.stream import DetectorStream
-from segue.swap import Lease, Outcome, Switchboard, VersionId
+from segue.swap import Outcome, Switchboard, VersionId
 
 _TRY_AGAIN_S = 5.0
 """After which a stream tries again to go over to a version that failed at it."""
 
+_LAST_CHANCE_S = 10.0
+"""How long a stream whose audio has ended tries again on a version that fails, where no other serves."""
+
 _TOGETHER = Company(most=16, gather_s=0.005)
 """How many streams are scored in one call, and how long the first of them waits for the others."""
 
-
-@dataclass(slots=True, eq=False)
-class _Round:
-    """One round of one stream."""
-
-    live: LiveStream
-    lease: Lease[Engine]
-    detector: Detector
-    stream: DetectorStream
-    hold: Lease[Engine] | None
-    """On the version that it goes over to; None where it stays."""
-    scores: Scores | None = None
-    error: Exception | None = None
-    messages: list[Message] = field(default_factory=list)
+_NO_VERSION = VersionId("")
+"""The lane of streams to which nobody listens any more: no version that hangs holds them up."""
 
 
 class Rounds:
     """All live streams, and the doing of their rounds, by so many ``threads`` a version. Safe for threads."""
 
-    def __init__(self, board: Switchboard[Engine], watch: Watch, *, threads: int) -> None:
+    def __init__(
+        self,
+        board: Switchboard[Engine],
+        watch: Watch,
+        *,
+        threads: int,
+        clock: Callable[[], float] = time.monotonic,
+        lanes: Callable[..., Lanes[LiveStream]] = Lanes,
+    ) -> None:
         self._board = board
         self._watch = watch
-        self._lanes: Lanes[LiveStream] = Lanes(
-            self._work, self._dispatch, name="streams", threads=threads, company=_TOGETHER
-        )
-        self._lock = threading.Lock()  # guards _open
+        self._clock = clock
+        self._lanes = lanes(self._work, self._dispatch, name="streams", threads=threads, company=_TOGETHER)
+        self._lock = threading.Lock()  # guards both below
         self._open: set[LiveStream] = set()
+        self._is_shut = False
 
     def open(self, ask: StreamAsk, deliver: Deliver) -> LiveStream:
         """A new stream; it is told ``Opened`` when a version has it."""
-        live = LiveStream(ask, deliver, self._wake)
+        live = LiveStream(ask, deliver, self._wake, self._clock)
         with self._lock:
             self._open.add(live)
-        self._wake(live)
+            is_shut = self._is_shut
+        if is_shut:
+            _send_away(live)
+        else:
+            self._wake(live)
         return live
 
     def drop(self, version: VersionId) -> None:
@@ -101,23 +98,26 @@ class Rounds:
         with self._lock:
             return list(self._open)
 
-    def tend(self, now_s: float) -> None:
-        """Move who brings nothing, and who waits for a version that works."""
+    def tend(self) -> None:
+        """Look after the streams that nothing else will wake."""
         for live in self.streams():
             place = live.place
-            waits = place.hold is None or place.is_stuck or place.is_orphan
-            if (waits or live.is_idle(now_s)) and live.claim():
-                waits = place.hold is None or place.is_orphan
-                if waits or self._wanted_or_none(live) not in (place.version, None):
-                    self._dispatch(live)
-                else:
-                    self._let_go(live)
+            is_lost = place.hold is None or place.is_orphan
+            if not (is_lost or live.is_closed or live.is_idle() or place.stuck_at_s is not None) or not live.claim():
+                continue
+            is_lost = place.hold is None or place.is_orphan
+            tries_again = is_lost or (place.stuck_at_s is not None and place.has_ended)
+            if tries_again or self._wanted_or_none(live) not in (place.version, None):
+                self._dispatch(live)
+            else:
+                self._let_go(live)
 
     def shut(self) -> None:
         """The service ends: tell every stream, and end it as if its audio had ended."""
+        with self._lock:
+            self._is_shut = True
         for live in self.streams():
-            live.tell([Failed(ShuttingDown("the service is being stopped: open the stream again", retry_after_s=5))])
-            live.finish()
+            _send_away(live)
 
     # -- where to --------------------------------------------------------------------------------------------------
 
@@ -130,19 +130,16 @@ class Rounds:
             self._wake(live)
 
     def _dispatch(self, live: LiveStream) -> None:
-        """Put a claimed stream into the lane of the version that its next round is for."""
-        while not live.is_closed or live.place.hold:
+        """Pass a claimed stream on to the lane of the version that its next round is for."""
+        while not live.is_closed:
             try:
-                version = live.place.hold.version if live.is_closed and live.place.hold else self._wanted(live)
+                version = self._wanted(live)
             except NotReady as error:
-                if not live.place.is_stuck:
-                    live.place.is_stuck = True
-                    live.tell([Failed(error)])
-                live.release()  # nothing can be done for it now; tend looks at it again
+                self._stick(live, error)
                 return
             if self._lanes.of(version).put(live):
                 return
-        self._end(live)
+        self._lanes.of(_NO_VERSION).put(live)  # not in this thread: the last hold of a version closes it
 
     def _wanted(self, live: LiveStream) -> VersionId:
         """The version of its next round. Raises NotReady."""
@@ -158,13 +155,13 @@ class Rounds:
         if wanted == current:
             place.superseded_at_s = None
             return current
-        now_s = time.monotonic()
+        now_s = self._clock()
         if wanted == place.refused and now_s < place.refused_until_s:
             return current
         if place.superseded_at_s is None:
             place.superseded_at_s = now_s
+        due = now_s - place.superseded_at_s >= live.ask.patience_s or place.stuck_at_s is not None
         silent = live.ask.policy is Policy.AT_SILENCE and not (place.stream and place.stream.is_open)
-        due = now_s - place.superseded_at_s >= live.ask.patience_s
         return wanted if live.ask.policy is Policy.FOLLOW or silent or due else current
 
     def _wanted_or_none(self, live: LiveStream) -> VersionId | None:
@@ -173,10 +170,18 @@ class Rounds:
         except NotReady:
             return None
 
+    def _stick(self, live: LiveStream, error: SegueError) -> None:
+        """A claimed stream cannot go on: say so, once until it can, and let go of it. ``tend`` looks at it again."""
+        if live.place.stuck_at_s is None:
+            live.place.stuck_at_s = self._clock()
+            live.tell([Failed(error)])
+        live.release()
+
     def _end(self, live: LiveStream, *messages: Message) -> None:
         """A claimed stream is over: nothing comes after these."""
         hold, live.place.hold = live.place.hold, None
         live.place.is_over = True
+        live.place.stream = live.place.detector = None  # or who listened keeps the model alive
         if hold:
             hold.release()
         with self._lock:
@@ -193,179 +198,137 @@ class Rounds:
         if not rounds:
             return
         with self._watch.over(lambda: self._give_up(rounds)) as running:
-            for each in rounds:
-                self._view(each)
-                running.beat()
-            _score(rounds, running.beat)
+            run(rounds, running.beat)
         for each in rounds:
             self._settle(each)
 
-    def _begin(self, version: VersionId, live: LiveStream) -> _Round | None:
-        """Offer what came; None when there is no round to be had."""
+    def _begin(self, version: VersionId, live: LiveStream) -> Round | None:
+        """Enter the version, and offer what came; None when there is no round to be had."""
         if live.is_closed:
             self._end(live)
             return None
-        place = live.place
-        try:
-            lease = self._board.lease(live.ask.key, version=version)
-        except SegueError as error:
-            place.is_orphan = place.is_orphan or (isinstance(error, VersionNotReady) and version == place.version)
+        begun = self._enter(version, live)
+        if begun is None:
             self._dispatch(live)
             return None
+        if begun.stream is None or begun.hold or self._offer(begun, begun.stream):
+            return begun
+        return None
+
+    def _enter(self, version: VersionId, live: LiveStream) -> Round | None:
+        """The round of a stream that opens, moves or stays; None when the version is gone."""
+        place, lease = live.place, None
         try:
-            begun = self._enter(live, lease)
-        except SegueError as error:  # what was asked for cannot be had; or the version has failed just now
-            lease.release(Outcome.CANCELLED)
-            self._end(live, Failed(error, final=True))
+            lease = self._board.lease(live.ask.key, version=version)
+            stays = place.hold and (place.hold.version, place.hold.incarnation) == (version, lease.incarnation)
+            hold = None if stays else self._board.hold(version)
+        except VersionNotReady:
+            if lease:
+                lease.release(Outcome.CANCELLED)
+            place.is_orphan |= version == place.version
             return None
+        scores = place.stream.scores if place.stream and not hold and not place.stream.scores.is_damaged else None
+        return Round(live, lease, lease.model.detector, place.stream, hold, scores)
+
+    def _offer(self, each: Round, stream: DetectorStream) -> bool:
+        """Give the stream what came; whether there is anything to be scored."""
+        live, place = each.live, each.live.place
         audio, ending = live.taken()
-        must_end = ending and not place.has_ended
-        if not (audio or must_end or begun.hold or begun.messages or place.is_stuck):
-            lease.is_measured = False
-            lease.release(Outcome.CANCELLED)
+        ends_now = ending and not place.has_ended
+        if not (audio or ends_now or place.stuck_at_s is not None):
+            each.lease.is_measured = False
+            each.lease.release(Outcome.CANCELLED)
             self._let_go(live)
-            return None
-        try:
-            lease.weight = _offer(begun, audio, ending=must_end)
-        except InferenceFailed as error:  # a minute is owed
-            lease.release(Outcome.CANCELLED)
-            if begun.hold:
-                begun.hold.release()
-            self._end(live, *begun.messages, Failed(error, final=True))
-            return None
-        return begun
+            return False
+        before_ms = stream.accepted_ms
+        for samples in audio:
+            try:
+                stream.offer(samples)
+            except InvalidSamples as error:
+                live.tell([Failed(error)])  # and leave the chunk out
+            except InferenceFailed as error:  # a minute is owed
+                each.lease.release(Outcome.CANCELLED)
+                self._end(live, Failed(error, final=True))
+                return False
+        if ends_now:
+            stream.end()
+            place.has_ended = True
+        each.lease.weight = (stream.accepted_ms - before_ms) / 1000
+        return True
 
-    def _enter(self, live: LiveStream, lease: Lease[Engine]) -> _Round:
-        """The round of a stream that stays, goes over, or opens. Raises InvalidParameter, InvalidSamples."""
-        place, detector, version = live.place, lease.model.detector, lease.version
-        if place.stream is None:
-            place.stream, place.detector = _open(detector, live.ask), detector
-            place.hold = self._board.hold(version)
-            opened = Opened(detector.model, place.stream.rules.mode, place.stream.sample_rate)
-            return _Round(live, lease, detector, place.stream, None, messages=[opened])
-        hold = None if place.detector is detector else self._board.hold(version)
-        return _Round(live, lease, detector, place.stream, hold)
-
-    def _view(self, each: _Round) -> None:
-        """The view of this version on the stream: of the one that it is on, or made anew for the one it goes to."""
-        try:
-            if each.hold:
-                each.scores = each.stream.moved_to(each.detector.scorer, each.detector.rules)
-            else:
-                each.scores = each.stream.scores
-        except Exception as error:  # noqa: BLE001 -- whatever a model raises is the round's, and its lease has it
-            each.error = error
-
-    def _settle(self, each: _Round) -> None:
+    def _settle(self, each: Round) -> None:
         """Give the lease back; then, and only if it was still out, decide."""
-        error, live = each.error, each.live
-        outcome = Outcome.OK if error is None else Outcome.FAILED
-        if isinstance(error, InvalidParameter):  # the stream's fault, or nobody's: another rate, another frame
-            outcome = Outcome.CANCELLED
+        error, is_opening = each.error, each.live.place.stream is None
+        if error is None:
+            outcome = Outcome.OK
+            each.lease.is_measured = not is_opening  # which says nothing about speed
+        else:
+            outcome = Outcome.CANCELLED if each.is_misfit else Outcome.FAILED
         if not each.lease.release(outcome, error=error):
             return
         if error is not None:
-            self._failed(each, error)
-            return
-        self._decide(each)
-        if each.stream.is_finished:
-            self._end(live, *each.messages, Finished(each.stream.accepted_ms))
-            return
-        live.tell(each.messages)
-        self._let_go(live)
+            self._failed(each)
+        elif each.stream is not None:
+            self._decide(each, each.stream)
 
-    def _decide(self, each: _Round) -> None:
-        place, stream, detector = each.live.place, each.stream, each.detector
-        before, frame_ms = place.detector, detector.scorer.frame_ms
-        if each.hold and each.scores is not None:
-            at_ms = stream.install(each.scores, detector.rules) * frame_ms
-            if before is not None and before.model != detector.model:
-                each.messages.append(ModelChanged(before.model, detector.model, at_ms, stream.rules.mode))
-            old, place.hold, place.detector = place.hold, each.hold, detector
-            if old:
-                old.release()
-        place.is_orphan = place.is_stuck = False
-        frame = stream.frame
-        events = stream.take()
+    def _decide(self, each: Round, stream: DetectorStream) -> None:
+        live, place, frame_ms = each.live, each.live.place, each.detector.scorer.frame_ms
+        messages = each.install(stream)
+        place.is_orphan, place.stuck_at_s = False, None
+        frame, events = stream.frame, stream.take()
         if stream.kept:
             values = 1 - np.concatenate(stream.kept)
             stream.kept.clear()
             if len(values):
-                each.messages.append(Probabilities(frame * frame_ms, frame_ms, values))
-        each.messages += events
-
-    def _failed(self, each: _Round, error: Exception) -> None:
-        """The model failed at this round, or cannot take the stream. What it was given is kept."""
-        live, place = each.live, each.live.place
-        if each.hold:
-            each.hold.release()
-        told = error if isinstance(error, SegueError) else _unforeseen(each, error)
-        if each.hold and not place.is_orphan:
-            place.refused = each.lease.version
-            fits = not isinstance(error, InvalidParameter)
-            place.refused_until_s = time.monotonic() + _TRY_AGAIN_S if fits else float("inf")
-            place.is_stuck = True  # what was offered is scored where it is, though nothing new came
-            live.tell(each.messages)
-            self._dispatch(live)
-        elif isinstance(error, InvalidParameter) or self._is_last_chance(each):
-            self._end(live, *each.messages, Failed(told, final=True))
+                messages.append(Probabilities(frame * frame_ms, frame_ms, values))
+        messages += events
+        if stream.is_finished:
+            self._end(live, *messages, Finished(stream.accepted_ms))
         else:
-            each.messages += [] if place.is_stuck else [Failed(told)]
-            place.is_stuck = True
-            live.tell(each.messages)
+            live.tell(messages)
             self._let_go(live)
 
-    def _is_last_chance(self, each: _Round) -> bool:
-        """Whether no chunk will come to try again with, and no other version is there."""
-        return each.live.place.has_ended and self._wanted_or_none(each.live) in (each.lease.version, None)
+    def _failed(self, each: Round) -> None:
+        """The model failed at this round, or cannot take the stream. What it was given is kept."""
+        live, place, version = each.live, each.live.place, each.lease.version
+        if each.hold:
+            each.hold.release()
+        if each.hold and place.stream and not place.is_orphan:  # it stays where it is
+            place.refused = version
+            place.refused_until_s = float("inf") if each.is_misfit else self._clock() + _TRY_AGAIN_S
+            self._let_go(live)
+        elif each.is_misfit:
+            gone = f"{place.version} is gone, and {version} cannot go on with this stream: {each.said}"
+            self._end(live, Failed(VersionNotReady(gone) if place.stream else each.said, final=True))
+        elif self._is_last_chance(live, version):
+            self._end(live, Failed(each.said, final=True))
+        else:
+            self._stick(live, each.said)
 
-    def _give_up(self, rounds: Sequence[_Round]) -> None:
+    def _is_last_chance(self, live: LiveStream, version: VersionId) -> bool:
+        """Whether it has tried for long enough, no chunk will come to try again with, and no other version is there."""
+        place = live.place
+        if not place.has_ended or place.stuck_at_s is None or self._clock() - place.stuck_at_s < _LAST_CHANCE_S:
+            return False
+        return self._wanted_or_none(live) in (version, None)
+
+    def _give_up(self, rounds: Sequence[Round]) -> None:
         """The call has stalled, in another thread that may never come back: its streams go on elsewhere."""
         for each in rounds:
-            if each.lease.abandon():
-                place = each.live.place
-                if each.hold:
-                    each.hold.release()
-                else:
-                    place.is_orphan = True
-                place.is_stuck = True
-                self._dispatch(each.live)
+            if not each.lease.abandon():
+                continue
+            live = each.live
+            if each.hold:
+                each.hold.release()  # the stream is where it was
+            else:
+                live.place.is_orphan = True
+                if live.place.stuck_at_s is None:
+                    live.place.stuck_at_s = self._clock()
+                    version = each.lease.version
+                    live.tell([Failed(InferenceFailed(f"{version} made no progress and was given up"))])
+            self._dispatch(live)
 
 
-def _open(detector: Detector, ask: StreamAsk) -> DetectorStream:
-    """Raises InvalidParameter, InvalidSamples for what was asked."""
-    return DetectorStream(
-        detector.scorer, detector.rules, sample_rate=ask.sample_rate, asked=ask.asked, keep=ask.probabilities
-    )
-
-
-def _offer(each: _Round, audio: Sequence[NDArray[Any]], *, ending: bool) -> float:
-    """Give the stream what came; its length in seconds. A chunk that is no audio is said, and left out."""
-    before_ms = each.stream.accepted_ms
-    for samples in audio:
-        try:
-            each.stream.offer(samples)
-        except InvalidSamples as error:
-            each.messages.append(Failed(error))
-    if ending:
-        each.stream.end()
-        each.live.place.has_ended = True
-    return (each.stream.accepted_ms - before_ms) / 1000
-
-
-def _score(rounds: Sequence[_Round], beat: Callable[[], None]) -> None:
-    """All in one call; if that fails, one by one, so that only the one at fault knows."""
-    able = [(each, each.scores) for each in rounds if each.scores is not None]
-    together = [scores for _, scores in able if scores.scorer is able[0][1].scorer]
-    with suppress(Exception):  # no stream has moved; each is tried by itself below, and raises again
-        score_many(together)
-    for each, scores in able:
-        beat()
-        try:
-            scores.score()
-        except Exception as error:  # noqa: BLE001 -- whatever a model raises is the round's, and its lease has it
-            each.error = error
-
-
-def _unforeseen(each: _Round, error: Exception) -> InferenceFailed:
-    return InferenceFailed(f"{each.lease.version}: {type(error).__name__}: {one_line(error)}")
+def _send_away(live: LiveStream) -> None:
+    live.tell([Failed(ShuttingDown("the service is being stopped: open the stream again", retry_after_s=5))])
+    live.finish()

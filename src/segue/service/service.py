@@ -313,7 +313,7 @@ class Service:
         chores: tuple[Callable[[], None], ...] = (
             self._watch.look,
             self._operations.tend,
-            lambda: self._rounds.tend(time.monotonic()),
+            self._rounds.tend,
             self.board.sweep,
         )
         while not self._stopping.wait(_TICK_S):

@@ -3,6 +3,7 @@
 It goes through versions, from its opening to its end, and nobody who listens notices: ``rounds`` does that.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from segue.speech.detector import Detector
 from segue.speech.segmenter import SpeechEnded, SpeechStarted
 from segue.speech.stream import DetectorStream
 from segue.swap import Lease, VersionId
+
+_LOG = logging.getLogger(__name__)
 
 _IDLE_S = 1.0
 """A stream that brings nothing for so long is moved without waiting for its next chunk."""
@@ -115,17 +118,26 @@ class LiveStream:
     brought nothing. After ``Finished`` or a final ``Failed`` nothing comes.
     """
 
-    def __init__(self, ask: StreamAsk, deliver: Deliver, wake: "Callable[[LiveStream], None]") -> None:
+    def __init__(
+        self,
+        ask: StreamAsk,
+        deliver: Deliver,
+        wake: "Callable[[LiveStream], None]",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.ask = ask
         self._deliver = deliver
         self._wake = wake
+        self._clock = clock
         self._lock = threading.Lock()  # guards what comes in, and who has the stream
         self._audio: list[NDArray[Any]] = []
         self._ending = False
         self._busy = False
-        self._told_at_s = time.monotonic()
+        self._told_at_s = clock()
+        self.waiting_samples = 0
+        """How much of what it was given no round has taken yet."""
         self.is_closed = False
-        """Nobody listens: it ends with its next round."""
+        """Nobody listens: it ends as soon as nobody has it."""
         self.place = Place()
         """Where it is. Belongs to whoever has claimed the stream."""
 
@@ -133,16 +145,18 @@ class LiveStream:
         return f"<LiveStream {self.ask.key} on {self.place.version}: {self.waiting_samples} samples waiting>"
 
     @property
-    def waiting_samples(self) -> int:
-        """How much of what it was given no round has taken yet."""
-        return sum(map(len, self._audio))
+    def waiting_chunks(self) -> int:
+        """In how many chunks that came."""
+        return len(self._audio)
 
     def put(self, samples: NDArray[Any]) -> None:
-        """Give it a chunk of any length: int16 or float32 (n,) at its rate."""
+        """Give it a chunk of any length: int16 or float32 (n,) at its rate, which must not change afterwards."""
         with self._lock:
-            if not self._ending:
-                self._audio.append(samples)
-                self._told_at_s = time.monotonic()
+            if self._ending or self.place.is_over:
+                return
+            self._audio.append(samples)
+            self.waiting_samples += len(samples)
+            self._told_at_s = self._clock()
         self._wake(self)
 
     def finish(self) -> None:
@@ -176,17 +190,22 @@ class LiveStream:
     def taken(self) -> tuple[list[NDArray[Any]], bool]:
         """What came since the last round, and whether it is all."""
         with self._lock:
-            audio, self._audio = self._audio, []
+            audio, self._audio, self.waiting_samples = self._audio, [], 0
             return audio, self._ending
 
-    def is_idle(self, now_s: float) -> bool:
+    def is_idle(self) -> bool:
         """Whether nothing came lately."""
-        return now_s - self._told_at_s > _IDLE_S
+        return self._clock() - self._told_at_s > _IDLE_S
 
     def tell(self, messages: list[Message]) -> None:
-        """Deliver, unless nobody listens."""
-        if not self.is_closed:
+        """Deliver, unless nobody listens; who cannot be told does not."""
+        if self.is_closed:
+            return
+        try:
             self._deliver(messages)
+        except Exception:  # noqa: BLE001 -- whatever it raises, the other streams of this round go on
+            _LOG.exception("%r cannot be told", self)
+            self.is_closed = True
 
 
 @dataclass(slots=True)
@@ -205,13 +224,14 @@ class Place:
     refused_until_s: float = 0.0
     is_orphan: bool = False
     """Its version has failed: it takes any other."""
-    is_stuck: bool = False
-    """Its last round failed, and that was said."""
+    stuck_at_s: float | None = None
+    """Since when it cannot go on, which was said once; None while it can."""
     has_ended: bool = False
     """The end of its audio was given to the model."""
     is_over: bool = False
 
     @property
     def version(self) -> VersionId | None:
-        """On which it is."""
-        return self.hold.version if self.hold else None
+        """On which it is. For anybody: it may move while they look."""
+        hold = self.hold
+        return hold.version if hold else None
