@@ -1,0 +1,146 @@
+"""kill -9 at any moment: what was acknowledged serves again."""
+
+import random
+import sqlite3
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from scripts.speech import Samples
+from segue.errors import ServerUnreachable
+from segue.swap import VersionId
+from tests.e2e.drill import Operator, full, recordings, report, small
+from tests.e2e.load import Answered
+from tests.e2e.server import Server, home_with, until
+from tests.e2e.truth import Truth
+from tests.e2e.variants import Variant, variants
+
+READY_S = 3.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, model_directory: Path) -> Path:
+    return home_with(tmp_path / "home", model_directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Kills:
+    """How often it is killed inside of a switch, and how often outside."""
+
+    inside: int
+    outside: int
+
+
+@pytest.mark.parametrize("size", [small(Kills(2, 2)), full(Kills(25, 25))])
+def test_what_was_acknowledged_serves_again(
+    size: Kills, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
+) -> None:
+    """A server that is killed at random moments, half of them inside of a switch, and started again: it serves the
+    route that was acknowledged last, or the one being installed, and answers with it; the journal is whole; it is ready
+    in under 3 s."""
+    six, chance = variants(home, model_directory, tmp_path), random.Random(0)
+    truth, (recording,) = Truth(six), recordings(long_speech, 1, seconds=9)
+    inside, outside, new, ready_s = 0, 0, 0, list[float]()
+    with Server(home, max_resident=3) as server:
+        Operator(server).switch(six[0])
+        serving = six[0]
+        while inside < size.inside or outside < size.outside:
+            wanted = chance.choice([each for each in six if each != serving])
+            moment = _MOMENTS[inside % 2] if inside < size.inside else _after
+            is_inside = not _switch_and_kill(server, wanted, moment, chance)
+            inside, outside = inside + is_inside, outside + (not is_inside)
+            server.restart()
+            ready_s.append(server.ready_s)
+            serving = _check(server, truth, recording, [serving, wanted] if is_inside else [wanted])
+            new += is_inside and serving is wanted
+    report(
+        f"kill -9 at {inside + outside} moments",
+        inside_of_a_switch=inside,
+        of_which_the_new_route_served=new,
+        seconds_until_ready=f"{statistics.median(ready_s):.2f} (most {max(ready_s):.2f})",
+    )
+    assert max(ready_s) < READY_S
+
+
+class _Asked:
+    """A switch that was asked for, in a thread of its own."""
+
+    def __init__(self, server: Server, wanted: Variant) -> None:
+        self.server = server
+        self.is_acknowledged = False
+        self.loaded = f"{wanted.version}: warming -> ready"
+        self.loaded_before = server.log.count(self.loaded)
+        self._operator = Operator(server)
+        self._thread = threading.Thread(target=self._run, args=(wanted,))
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Until it is acknowledged, or the server is gone."""
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def _run(self, wanted: Variant) -> None:
+        with suppress(ServerUnreachable):
+            self._operator.switch(wanted)
+            self.is_acknowledged = True
+
+
+def _while_it_is_prepared(_: _Asked, chance: random.Random) -> None:
+    time.sleep(chance.uniform(0, 0.15))  # the random moment is the test itself, here and below
+
+
+def _while_it_is_installed(asked: _Asked, chance: random.Random) -> None:
+    until(lambda: asked.server.log.count(asked.loaded) > asked.loaded_before, "it is loaded")
+    time.sleep(chance.uniform(0, 0.01))
+
+
+def _after(asked: _Asked, chance: random.Random) -> None:
+    asked.wait()
+    time.sleep(chance.uniform(0, 0.3))
+
+
+_MOMENTS = (_while_it_is_prepared, _while_it_is_installed)
+
+
+def _switch_and_kill(
+    server: Server, wanted: Variant, moment: Callable[[_Asked, random.Random], None], chance: random.Random
+) -> bool:
+    """Whether the switch was acknowledged before the end."""
+    asked = _Asked(server, wanted)
+    moment(asked, chance)
+    server.kill()
+    asked.wait()
+    return asked.is_acknowledged
+
+
+def _check(server: Server, truth: Truth, recording: bytes, possible: Sequence[Variant]) -> Variant:
+    """What serves is one of these, ready, and answers right; the journal is whole."""
+    status = server.status()
+    primary = VersionId(status["route"]["primary"])
+    served = {each.version: each for each in possible}
+    assert primary in served, f"{primary} serves, and not {' or '.join(served)}"
+    (state,) = {each["state"] for each in status["versions"] if each["role"] == "primary"}
+    assert state == "ready"
+    assert status["journal"]["notice"] == ""
+    with server.client() as client:
+        body = client.detect(recording)
+    truth.check_file(Answered(0, {}, 0, 0, 200, body), recording)
+    assert body["model"]["version"] == primary
+    _check_journal(server.home / "journal.db")
+    return served[primary]
+
+
+def _check_journal(path: Path) -> None:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        numbers = [number for (number,) in connection.execute("SELECT seq FROM rows ORDER BY seq")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert sorted(each.name for each in path.parent.glob("journal*")) == [
+        each for each in ("journal.db", "journal.db-shm", "journal.db-wal") if (path.parent / each).exists()
+    ]
