@@ -21,8 +21,6 @@ from tests.e2e.server import Server, home_with, until
 from tests.e2e.truth import Truth
 from tests.e2e.variants import Variant, variants
 
-READY_S = 3.0
-
 
 @pytest.fixture
 def home(tmp_path: Path, model_directory: Path) -> Path:
@@ -31,19 +29,20 @@ def home(tmp_path: Path, model_directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """How often it is killed inside of a switch, and how often outside."""
+    """How often it is killed inside of a switch, and outside; and how soon it must be ready again each time."""
 
     inside: int
     outside: int
+    ready_s: float
 
 
-@pytest.mark.parametrize("size", [small(Kills(2, 2)), full(Kills(25, 25))])
+@pytest.mark.parametrize("size", [small(Kills(2, 2, ready_s=6)), full(Kills(25, 25, ready_s=3))])
 def test_what_was_acknowledged_serves_again(
     size: Kills, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
 ) -> None:
     """A server that is killed at random moments, half of them inside of a switch, and started again: it serves the
-    route that was acknowledged last, or the one being installed, and answers with it; the journal is whole; it is ready
-    in under 3 s."""
+    route that was acknowledged last, or the one being installed, and answers with it; the journal is whole; it is soon
+    ready again."""
     six, chance = variants(home, model_directory, tmp_path), random.Random(0)
     truth, (recording,) = Truth(six), recordings(long_speech, 1, seconds=9)
     inside, outside, new, ready_s = 0, 0, 0, list[float]()
@@ -65,7 +64,7 @@ def test_what_was_acknowledged_serves_again(
         of_which_the_new_route_served=new,
         seconds_until_ready=f"{statistics.median(ready_s):.2f} (most {max(ready_s):.2f})",
     )
-    assert max(ready_s) < READY_S
+    assert max(ready_s) < size.ready_s
 
 
 class _Asked:
