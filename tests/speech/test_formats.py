@@ -73,7 +73,7 @@ def test_a_name_with_odd_bytes_becomes_legible() -> None:
     assert legible("会议.wav") == "会议.wav"
     for form in FORMATS.values():
         text = form.document(form.render(ODD, [detection((0, 10))]))
-        assert "caf\\" in text.encode().decode()
+        assert ("caf\\" in text.encode().decode()) != form.holds_one  # those have no room for a name
     assert to_failure(ODD, "audio", f"{ODD}: bad")["error"]["message"] == "caf\\xe9.wav: bad"
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segue.speech.names import legible, printable
+from segue.speech.names import legible, printable, without_blanks
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_any_name_can_be_shown(name: str, valid: str, line: str) -> None:
     assert printable(name) == line
     assert printable(name).isprintable()
     assert legible(name).encode().decode() == valid
+
+
+def test_a_name_without_blanks_is_one_field() -> None:
+    """Every kind of blank becomes an underscore, and no name becomes nothing."""
+    assert [without_blanks(name) for name in ("a b\tc\n", "", "会 议")] == ["a_b_c_", "_", "会_议"]

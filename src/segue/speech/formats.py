@@ -6,14 +6,14 @@ while later inputs are still being detected. An input gives one item a channel (
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from segue.speech.names import legible
+from segue.speech import labels
+from segue.speech.names import legible, without_blanks
 
 if TYPE_CHECKING:  # so that a command's help can list the formats without loading NumPy
     from segue.speech.detection import Detection
@@ -36,6 +36,8 @@ class Format:
     separator: str = ""
     closing: str = ""
     holds_probabilities: bool = False
+    holds_one: bool = False
+    """Whether a document tells of one recording only."""
     names: Callable[[Sequence[str]], Mapping[str, str]] | None = None
 
     def document(self, items: Iterable[str]) -> str:
@@ -75,7 +77,7 @@ def to_jsonl(file: str, detections: "Sequence[Detection]") -> list[str]:
 
 def to_rttm(name: str, detections: "Sequence[Detection]") -> list[str]:
     """NIST's RTTM: type, the recording's name, channel from 1, start and duration in seconds; blanks become ``_``."""
-    name = _without_blanks(name)
+    name = without_blanks(name)
     return [
         f"SPEAKER {name} {(detection.channel or 0) + 1} {segment.start_ms / 1000:.3f} "
         f"{(segment.end_ms - segment.start_ms) / 1000:.3f} <NA> <NA> speech <NA> <NA>\n"
@@ -91,10 +93,10 @@ def recording_names(files: Sequence[str]) -> Mapping[str, str]:
     extension; then the path with it; then that with a number.
     """
     paths = {file: "stdin" if file == "-" else file for file in files}
-    names = {file: _without_blanks(_stem(os.path.basename(path))) for file, path in paths.items()}
+    names = {file: without_blanks(_stem(os.path.basename(path))) for file, path in paths.items()}
     for longer in (_stem, str):
         count = Counter(names.values())
-        names = {f: name if count[name] == 1 else _without_blanks(longer(paths[f])) for f, name in names.items()}
+        names = {f: name if count[name] == 1 else without_blanks(longer(paths[f])) for f, name in names.items()}
     taken: set[str] = set()
     for file, name in names.items():
         number = 1
@@ -107,10 +109,6 @@ def recording_names(files: Sequence[str]) -> Mapping[str, str]:
 
 def _stem(path: str) -> str:
     return os.path.splitext(path)[0]
-
-
-def _without_blanks(name: str) -> str:
-    return re.sub(r"\s", "_", legible(name)) or "_"
 
 
 def _json(value: object) -> str:
@@ -145,5 +143,11 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         ),
         "jsonl": Format("jsonl", to_jsonl, _fail_jsonl, holds_probabilities=True),
         "rttm": Format("rttm", to_rttm, names=recording_names),
+        "csv": Format("csv", labels.to_csv, opening=labels.CSV_HEADER),
+        "srt": Format("srt", labels.to_srt, holds_one=True),
+        "vtt": Format("vtt", labels.to_vtt, opening="WEBVTT\n", holds_one=True),
+        "textgrid": Format("TextGrid", labels.to_textgrid, holds_one=True),
+        "audacity": Format("audacity.txt", labels.to_audacity, holds_one=True),
+        "kaldi": Format("segments", labels.to_kaldi, names=recording_names),
     }
 )

@@ -12,3 +12,8 @@ def legible(name: str) -> str:
 def printable(name: str) -> str:
     r"""Valid text of one line that cannot move a cursor: line breaks and control characters become ``\n``, ``\x1b``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in legible(name))
+
+
+def without_blanks(name: str) -> str:
+    """Valid text that is one field where fields are separated by blanks: each blank becomes ``_``."""
+    return re.sub(r"\s", "_", legible(name)) or "_"

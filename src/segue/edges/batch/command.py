@@ -63,8 +63,9 @@ restarts is waited for, 30 s; one that is gone ends the run, and --resume goes
 on later.
 
 \b
-RTTM names a recording by its file name without extension, or by its path
-where two recordings share that.
+RTTM and Kaldi name a recording by its file name without extension, or by its
+path where two recordings share that. srt, vtt, textgrid and audacity tell of
+one recording: with several inputs they want --out DIR.
 
 \b
 Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
@@ -92,7 +93,7 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
     type=click.Choice(["table", *FORMATS]),
     metavar="FORMAT",
     default="table",
-    help=f"table, {', '.join(FORMATS)}; piped too.  [default: table]",
+    help=f"table, {', '.join(FORMATS)}.  [default: table]",
 )
 @click.option("--probabilities", is_flag=True, help="Add the speech probability of every frame (json, jsonl).")
 @click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
@@ -135,6 +136,10 @@ def detect(
     _check_service(server, model=model, one_version=one_version)
     asked = _asked(mode, parameters)
     inputs = expand(paths, recursive=recursive)
+    if len(inputs) > 1 and out is None and form in FORMATS and FORMATS[form].holds_one:
+        raise click.UsageError(
+            f"--format {form} tells of one recording, and these are {len(inputs)}: add --out DIR for a file each"
+        )
     wanted = _format(form, styled=not out and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     names = wanted.names([item.file for item in inputs if not item.problem]) if wanted.names else {}
     request = Request(wanted, split=channels == "split", probabilities=probabilities, resume=resume, names=names)
