@@ -72,7 +72,7 @@ class Changes:
 
         def work(operation: Operation) -> object:
             version = operation.version = self._resolve(operation, wanted)
-            self._board.prepare(version)
+            self._board.prepare(version, who=who, why=why)
             return report(version)
 
         return self._operations.run(Operation("prepare", str(wanted), who=who, why=why, of_route=False), work)

@@ -210,11 +210,10 @@ class Service:
 
         Raises VersionInUse when it serves, IllegalTransition, UnknownVersion.
         """
-        _LOG.info("closing %s was asked for by %s", version, who)
         known = {each.version: each.state for each in self.board.snapshot().versions}
         if known.get(version) is State.NEW:  # of an earlier process: nothing of it is loaded
             return Removed(version, closed=True, memory_returned_bytes=None)
-        closed = self.board.drain(version, deadline_s)
+        closed = self.board.drain(version, deadline_s, who=who)
         return Removed(version, closed, self._returned.get(version) if closed else None)
 
     def operation(self, operation_id: str) -> Operation:
