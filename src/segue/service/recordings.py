@@ -6,7 +6,8 @@ call stalls is begun again elsewhere, once.
 """
 
 from collections.abc import Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -60,13 +61,13 @@ class Call:
         self.future.cancel()
 
     def answer(self, answer: Answer) -> None:
-        """Give it its answer, unless it has one."""
-        if not self.future.done():
+        """Give it its answer, unless it has one, or nobody waits for it."""
+        with suppress(InvalidStateError):
             self.future.set_result(answer)
 
     def fail(self, error: BaseException) -> None:
-        """Give it its error, unless it has an answer."""
-        if not self.future.done():
+        """Give it its error, unless it has an answer, or nobody waits for it."""
+        with suppress(InvalidStateError):
             self.future.set_exception(error)
 
 
@@ -142,7 +143,8 @@ class Recordings:
         except Exception as error:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
             call.fail(InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}"))
         else:
-            call.answer(Answer(detections))
+            if lease.outcome is not Outcome.ABANDONED:  # too late: it is another version's by now
+                call.answer(Answer(detections))
 
     def _elsewhere(self, call: Call, error: SegueError) -> None:
         """Its version cannot be had (any more)."""

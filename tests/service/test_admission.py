@@ -1,0 +1,81 @@
+"""Places: so many in all, so many a client, and they come back whatever happens."""
+
+import threading
+from contextlib import ExitStack
+
+import pytest
+
+from segue.errors import Overloaded, ShuttingDown, TooManyRequests
+from segue.service.admission import Admission
+from tests.swap.threads import PATIENCE_S, crowd, hectic
+
+
+def test_no_more_than_the_most_are_taken() -> None:
+    """Beyond the limit a request is refused with the time after which to come again; a place given back is free."""
+    admission = Admission(most=2, most_per_client=2, what="recordings")
+    with admission.place("a"), admission.place("b"):
+        with pytest.raises(Overloaded, match="2 recordings are under way") as refused, admission.place("c"):
+            pass
+        assert refused.value.retry_after_s >= 1
+    with admission.place("c"):
+        assert admission.taken == 1
+    assert (admission.taken, admission.refused) == (0, 1)
+
+
+def test_one_client_has_a_share_and_others_the_rest() -> None:
+    """A client over its share is told so, while another one still gets a place."""
+    admission = Admission(most=4, most_per_client=3, what="recordings")
+    with ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(admission.place("a"))
+        with pytest.raises(TooManyRequests, match="its share of 4"), admission.place("a"):
+            pass
+        stack.enter_context(admission.place("b"))
+    with admission.place("a"):
+        pass
+
+
+def test_a_place_comes_back_when_the_work_fails() -> None:
+    """An exception, of whatever kind, gives the place back."""
+    admission = Admission(most=1, most_per_client=1, what="recordings")
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error), admission.place("a"):
+            raise error
+    with admission.place("a"):
+        assert admission.taken == 1
+
+
+def test_a_closed_service_takes_nothing_and_waits_for_what_it_has() -> None:
+    """After close every request is told to come again elsewhere; wait_empty ends with the last place, or in time."""
+    admission = Admission(most=2, most_per_client=2, what="streams")
+    place = admission.place("a")
+    place.__enter__()
+    admission.close()
+    with pytest.raises(ShuttingDown), admission.place("b"):
+        pass
+    assert not admission.wait_empty(0.01)
+    leaving = threading.Timer(0.05, lambda: place.__exit__(None, None, None))
+    leaving.start()
+    assert admission.wait_empty(PATIENCE_S)
+    leaving.join()
+
+
+def test_places_are_counted_right_by_many_threads() -> None:
+    """Sixteen threads that come and go leave nothing behind, and never more than the most. Guard: the lock."""
+    admission, most_seen = Admission(most=5, most_per_client=3, what="recordings"), [0]
+
+    def come_and_go(number: int) -> None:
+        for _ in range(300):
+            try:
+                with admission.place(str(number % 3)):
+                    most_seen[0] = max(most_seen[0], admission.taken)
+            except (Overloaded, TooManyRequests):
+                pass
+
+    with hectic(), crowd(16, come_and_go):
+        pass
+    assert admission.taken == 0
+    assert 1 <= most_seen[0] <= 5
+    with ExitStack() as stack:
+        for client in "aabbb":
+            stack.enter_context(admission.place(client))

@@ -1,0 +1,214 @@
+"""Recordings: each answered once, by the version that it names, whatever becomes of versions and clients."""
+
+import threading
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, VersionNotReady
+from segue.service.recordings import Answer, Ask, Call, Recordings
+from segue.service.watch import Watch
+from segue.swap import Outcome, State
+from tests.service.boards import PATIENCE_S, Board, recording
+from tests.swap.threads import Gate
+
+
+class World(Board):
+    """A board with recordings; ``watch`` gives up what has stalled when it is told to look."""
+
+    def __init__(self, *names: str, threads: int = 2) -> None:
+        super().__init__(*names)
+        self.watch = Watch(stall_s=-1.0)  # whatever runs has stalled, when somebody looks
+        self.recordings = Recordings(self.board, self.watch, threads=threads)
+
+    def begin(self, source: bytes = b"", **ask: Any) -> Call:
+        call = Call(source or recording(), Ask(**({"key": "k"} | ask)))
+        self.recordings.begin(call)
+        return call
+
+    def outcomes(self) -> list[Outcome]:
+        return [event.outcome for event in self.released]
+
+
+def until_released(world: World, count: int) -> None:
+    """Wait for leases to come back: what a call's caller may hear a moment earlier."""
+    released = threading.Event()
+    world.board.listen(lambda _: released.set() if len(world.released) >= count else None)
+    assert len(world.released) >= count or released.wait(PATIENCE_S)
+
+
+def test_a_recording_is_answered_by_the_version_that_serves() -> None:
+    """The answer names the version, and its lease was taken and given back in a thread of that version's lane."""
+    world = World("a")
+    answer = world.begin().future.result(PATIENCE_S)
+    (found,) = answer.detections
+    assert [(s.start_ms, s.end_ms) for s in found.segments]
+    assert found.model.version == world.versions["a"]
+    until_released(world, 1)
+    assert world.outcomes() == [Outcome.OK]
+    assert world.released[0].weight == 4.0
+    assert world.threads == [f"recordings {world.versions['a']}"]
+    assert world.leases == 0
+
+
+def test_what_is_asked_for_reaches_the_detector() -> None:
+    """Mode, parameters, channels and probabilities are the request's."""
+    world = World("a")
+    asked = {"mode": "dynamic", "max_single_segment_time": "5000"}
+    (found,) = world.begin(asked=asked, probabilities=True, split=True).future.result(PATIENCE_S).detections
+    assert (found.mode, found.rules.max_single_segment_time, found.channel) == ("dynamic", 5000, 0)
+    assert found.probabilities is not None
+
+
+def test_a_bad_recording_counts_neither_for_nor_against_the_version() -> None:
+    """What is no audio, and what cannot be asked, is its caller's error; the lease came back as cancelled."""
+    world = World("a")
+    with pytest.raises(AudioUndecodable):
+        world.begin(b"no audio at all").future.result(PATIENCE_S)
+    with pytest.raises(InvalidParameter):
+        world.begin(asked={"mode": "fast"}).future.result(PATIENCE_S)
+    until_released(world, 2)
+    assert world.outcomes() == [Outcome.CANCELLED] * 2
+
+
+def test_a_model_that_raises_counts_against_it_and_its_caller_is_told() -> None:
+    """Whatever a model raises is inference_failed to the caller, and a failed lease."""
+    world = World("a")
+
+    def fail(_: object) -> None:
+        raise RuntimeError("out of luck")
+
+    world.during["a"] = fail
+    with pytest.raises(InferenceFailed, match=r"RuntimeError: out of luck"):
+        world.begin().future.result(PATIENCE_S)
+    until_released(world, 1)
+    assert world.outcomes() == [Outcome.FAILED]
+
+
+def test_nothing_serves() -> None:
+    """Without a route a recording is refused before it waits anywhere."""
+    with pytest.raises(NotReady):
+        World().begin()
+
+
+def test_a_recording_whose_version_goes_before_its_turn_is_answered_by_the_one_that_serves() -> None:
+    """What waits for a version that is switched away from and closed is begun on the next one."""
+    world, gate = World("a", "b", threads=1), Gate()
+    world.during["a"] = lambda _: gate()
+    first = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    second = world.begin()  # waits behind the first
+    assert world.recordings.waiting == 1
+    world.serve("b")
+    world.board.fail(world.versions["a"], "made to fail")
+    world.recordings.drop(world.versions["a"])
+    assert second.future.result(PATIENCE_S).detections[0].model.version == world.versions["b"]
+    gate.open.set()
+    assert first.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+
+
+def test_a_recording_that_wants_one_version_gets_no_other() -> None:
+    """Pinned to a version that is gone, it is refused, also where it waited already."""
+    world, gate = World("a", "b", threads=1), Gate()
+    world.during["b"] = lambda _: gate()
+    version = world.versions["b"]
+    begun = world.begin(version=version)
+    assert gate.reached.wait(PATIENCE_S)
+    waiting = world.begin(version=version)
+    world.board.fail(version, "made to fail")
+    world.recordings.drop(version)
+    gate.open.set()
+    assert begun.future.result(PATIENCE_S).detections[0].model.version == version
+    for call in (waiting, world.begin(version=version)):
+        with pytest.raises(VersionNotReady):
+            call.future.result(PATIENCE_S)
+
+
+def test_a_client_that_goes_before_its_turn_costs_nothing() -> None:
+    """A call that was cancelled while it waited is never begun: no lease, no sound of it."""
+    world, gate = World("a", threads=1), Gate()
+    world.during["a"] = lambda _: gate()
+    first, gone = world.begin(), world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    gone.cancel()
+    gate.open.set()
+    first.future.result(PATIENCE_S)
+    world.begin().future.result(PATIENCE_S)  # behind it: its turn has come and gone
+    with pytest.raises(CancelledError):
+        gone.future.result()
+    until_released(world, 2)
+    assert world.outcomes() == [Outcome.OK] * 2
+
+
+def test_a_client_that_goes_in_the_middle_ends_the_work() -> None:
+    """The work stops at its next block of audio, and its lease counts neither for nor against."""
+    world, gate = World("a"), Gate()
+    world.during["a"] = lambda _: gate()
+    call = world.begin(recording(120))
+    assert gate.reached.wait(PATIENCE_S)
+    call.cancel()
+    blocks: list[object] = []
+    world.during["a"] = blocks.append
+    gate.open.set()
+    until_released(world, 1)
+    assert world.outcomes() == [Outcome.CANCELLED]
+    assert blocks == []
+
+
+def test_a_call_that_stalls_is_answered_elsewhere_once_and_its_version_fails() -> None:
+    """The version that hangs leaves the route, the one before answers, and the late return changes nothing."""
+    world, gate = World("a", "b"), Gate()
+    world.serve("b")
+    world.during["b"] = lambda _: gate()
+    call = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    world.watch.look()
+    assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+    status = world.board.snapshot()[world.versions["b"]]
+    assert (status.state, status.stranded) == (State.FAILED, 1)
+    gate.open.set()  # it comes back after all
+    until_released(world, 2)
+    assert sorted(outcome.value for outcome in world.outcomes()) == ["abandoned", "ok"]
+
+
+def test_a_call_that_stalls_everywhere_is_an_error() -> None:
+    """Given up a second time, or with nowhere to go, its caller is told."""
+    world, gate, other = World("a", "b"), Gate(), Gate()
+    world.serve("b")
+    world.during |= {"b": lambda _: gate(), "a": lambda _: other()}
+    call = world.begin()
+    for reached in (gate, other):
+        assert reached.reached.wait(PATIENCE_S)
+        world.watch.look()
+    with pytest.raises(InferenceFailed, match="given up"):
+        call.future.result(PATIENCE_S)
+    gate.open.set()
+    other.open.set()
+
+
+def test_a_call_has_one_outcome_however_many_come() -> None:
+    """Answers, errors and a cancellation at once from many threads leave the first, and raise nothing."""
+    for _ in range(200):
+        call, barrier = Call(b"", Ask("k")), threading.Barrier(3)
+
+        def late(finish: Any, barrier: threading.Barrier = barrier) -> None:
+            barrier.wait(PATIENCE_S)
+            finish()
+
+        finishers = (lambda c=call: c.answer(Answer(())), lambda c=call: c.fail(NotReady("x")), call.cancel)
+        failures: list[BaseException] = []
+
+        def run(finish: Any, failures: list[BaseException] = failures) -> None:
+            try:
+                late(finish)
+            except BaseException as error:  # noqa: BLE001  # the thread's word is the test's
+                failures.append(error)
+
+        threads = [threading.Thread(target=run, args=(finish,)) for finish in finishers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        assert call.future.done()
+        assert failures == []

@@ -1,0 +1,64 @@
+"""Calls that make no progress are given up, once; the others are left alone."""
+
+import threading
+import time
+
+from segue.service.watch import Watch
+from tests.swap.threads import PATIENCE_S
+
+
+def test_only_what_has_stalled_is_given_up_and_once() -> None:
+    """A call without progress is given up at the next look and never again; one that beats is not."""
+    watch, gone = Watch(0.05), list[str]()
+    with watch.over(lambda: gone.append("slow")) as slow, watch.over(lambda: gone.append("quick")) as quick:
+        watch.look()
+        assert gone == []
+        slow.beat_at_s -= 1
+        quick.beat_at_s -= 1
+        quick.beat()
+        watch.look()
+        watch.look()
+        assert gone == ["slow"]
+
+
+def test_a_call_that_is_over_is_not_given_up() -> None:
+    """However long it took: after the block nobody looks at it."""
+    watch, gone = Watch(0.05), list[str]()
+    with watch.over(lambda: gone.append("x")) as running:
+        running.beat_at_s -= 1
+    watch.look()
+    assert gone == []
+
+
+def test_a_call_that_raises_is_over_too() -> None:
+    """An exception out of the block ends the watching."""
+    watch, gone = Watch(0.05), list[str]()
+    try:
+        with watch.over(lambda: gone.append("x")) as running:
+            running.beat_at_s -= 1
+            raise ValueError
+    except ValueError:
+        pass
+    watch.look()
+    assert gone == []
+
+
+def test_calls_come_and_go_while_somebody_looks() -> None:
+    """Threads that begin and end calls disturb no look, and none of theirs is given up. Guard: the lock."""
+    watch, gone, over = Watch(60.0), list[str](), threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            with watch.over(lambda: gone.append("x")):
+                pass
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    until_s = time.monotonic() + 0.3
+    while time.monotonic() < until_s:
+        watch.look()
+    over.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert gone == []
