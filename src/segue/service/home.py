@@ -4,6 +4,7 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,10 +57,8 @@ class Home:
         """The bearer token, made at first use; the file is its owner's alone."""
         path = self.directory / "token"
         with _translated(self.directory):
-            with suppress(FileExistsError):
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(handle, "w", encoding="ascii") as file:
-                    file.write(secrets.token_urlsafe(32) + "\n")
+            if not path.exists():
+                _make_token(path)
             token = path.read_text(encoding="utf-8", errors="replace").strip()
         if len(token) < 16:
             raise StoreError(f"{path} holds no token of 16 characters or more: delete it, and another is made")
@@ -79,6 +78,18 @@ class Home:
 def same(given: str | None, token: str) -> bool:
     """Compare in constant time."""
     return hmac.compare_digest((given or "").encode(errors="surrogatepass"), token.encode())
+
+
+def _make_token(path: Path) -> None:
+    """There whole or not at all, and the first of those who make it at once is the one that stays."""
+    handle, temporary = tempfile.mkstemp(prefix=".token-", dir=path.parent)  # 0600
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -141,7 +142,8 @@ class Operations:
                 running = [known for known in self._known.values() if not known.future.done()]
             for operation in running:
                 if operation.version == event.version:
-                    operation.step(_STEPS[event.after])
+                    with suppress(Superseded):  # cancelled: whoever prepares it notices by itself
+                        operation.step(_STEPS[event.after])
 
     def tend(self) -> None:
         """End what was cancelled, though its thread may be waiting for a hub."""
