@@ -136,7 +136,7 @@ class Scores:
         while self._recent and drop >= len(self._recent[0]):
             drop -= len(self._recent[0])
             self._recent_at += len(self._recent.popleft())
-        if drop > self._replay_samples:  # the rest of one long chunk
+        if self._recent and drop > self._replay_samples:  # the rest of one long chunk
             self._recent[0] = self._recent[0][drop:].copy()
             self._recent_at += drop
 

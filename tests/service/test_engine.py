@@ -1,0 +1,103 @@
+"""What is replaced: made, tried before anybody gets it, and let go."""
+
+import gc
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segue.errors import InferenceFailed, InvalidParameter, ModelInvalid
+from segue.hub import resolve
+from segue.hub.store import Store
+from segue.service.engine import Engine, load, resident_bytes, warm
+from segue.speech.detection import ModelIdentity
+from segue.speech.detector import Detector
+from segue.speech.rules import Rules
+from segue.speech.scorer import Samples, SilenceProbs
+from segue.swap import ModelSpec, Resolved
+from tests.fakes import LoudnessScorer, LoudnessStream
+from tests.models.networks import write_network
+
+
+def engine_of(scorer: LoudnessScorer) -> Engine:
+    return Engine(Detector(scorer, Rules.of(), model=ModelIdentity("test/x", "v1", "d", "v1")), 0)
+
+
+class Twisted(LoudnessScorer):
+    """Its streams' answers go through ``twist``."""
+
+    def __init__(self, twist: Callable[[SilenceProbs], SilenceProbs]) -> None:
+        super().__init__()
+        self.twist = twist
+
+    def open(self) -> LoudnessStream:
+        stream = super().open()
+        accept = stream.accept
+        stream.accept = lambda samples: self.twist(accept(samples))  # type: ignore[method-assign]  # a fake that lies
+        return stream
+
+
+def test_a_model_that_keeps_its_promises_passes() -> None:
+    """It is run on noise and on silence, as a recording, as a stream that moves, and many streams together."""
+    lengths: set[int] = set()
+    warm(engine_of(LoudnessScorer(lambda samples: lengths.add(len(samples)))))
+    assert {12 * 16_000, 3_200} <= lengths
+
+
+@pytest.mark.parametrize(
+    ("twist", "error"),
+    [
+        (lambda p: np.full_like(p, np.nan), InferenceFailed),
+        (lambda p: p + np.float32(1), InferenceFailed),
+        (lambda p: -p, InferenceFailed),
+        (lambda p: p[: len(p) // 2], ModelInvalid),
+        (lambda p: np.repeat(p, 2), ModelInvalid),
+    ],
+)
+def test_a_model_that_answers_nonsense_does_not(
+    twist: Callable[[SilenceProbs], SilenceProbs], error: type[Exception]
+) -> None:
+    """NaN, values beyond 0 to 1, too few or too many frames: it never gets a request."""
+    with pytest.raises(error):
+        warm(engine_of(Twisted(twist)))
+
+
+def test_a_model_that_raises_does_not() -> None:
+    """Whatever it raises comes out of the trial."""
+
+    def fail(_: Samples) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        warm(engine_of(LoudnessScorer(fail)))
+
+
+def test_the_options_of_a_version_are_its_rules(tmp_path: Path) -> None:
+    """An option wins over the model's own; what it is not, is refused; the identity says which version it is."""
+    directory = write_network(tmp_path / "net").directory
+    found = resolve(directory, store=Store(tmp_path / "store"), connect_timeout_s=1, fetch_timeout_s=1)
+    resolved = Resolved(ModelSpec("net", None, {"max_end_silence_time": 450, "mode": "dynamic"}), found.digest)
+    engine = load(found, resolved, max_audio_s=60)
+    warm(engine)
+    rules = engine.detector.rules
+    assert (rules.max_end_silence_time, rules.mode) == (450, "dynamic")
+    assert rules.sources()["max_end_silence_time"] == "options"
+    assert engine.model == ModelIdentity("net", None, found.digest, resolved.version)
+    assert engine.detector.max_audio_s == 60
+    with pytest.raises(InvalidParameter):
+        load(found, Resolved(ModelSpec("net", None, {"no_such": 1}), found.digest), max_audio_s=60)
+
+
+def test_a_closed_engine_has_let_go_of_its_model() -> None:
+    """After close nothing holds the scorer, whoever asks for it is told, and the bytes given back are no nonsense."""
+    scorer = LoudnessScorer()
+    gone, engine = weakref.ref(scorer), engine_of(scorer)
+    del scorer
+    assert engine.detector.scorer is gone()
+    assert 0 <= engine.close() < resident_bytes()
+    gc.collect()
+    assert gone() is None
+    with pytest.raises(InferenceFailed, match="v1 is closed"):
+        _ = engine.detector
