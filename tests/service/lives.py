@@ -30,7 +30,7 @@ from segue.speech.rules import Rules
 from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.segmenter import Segmenter, SpeechEnded, SpeechStarted
 from segue.swap import Event, ModelSpec, Resolved, Route, State, Switchboard, Transitioned, VersionId
-from tests.service.voices import QUICK, Trouble, Voice, Weights, plain
+from tests.service.voices import HOP, QUICK, Trouble, Voice, Weights, plain
 from tests.swap.models import Clock
 
 PATIENCE_S = 20.0
@@ -229,6 +229,12 @@ class Ear:
     @property
     def is_over(self) -> bool:
         return any(isinstance(message, Finished) or getattr(message, "final", False) for message in list(self.told))
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether all that it was given is decided, but for the frames that wait for the next one."""
+        frames = sum(map(len, self.given)) // HOP
+        return sum(len(message.values) for message in self.of(Probabilities)) >= frames - 1
 
     @property
     def version(self) -> VersionId | None:

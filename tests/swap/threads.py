@@ -26,15 +26,15 @@ def hectic() -> Iterator[None]:
 
 
 @contextmanager
-def shaken(*, every: int = 5) -> Iterator[None]:
-    """In the threads begun in the block, the switchboard and its health may be interrupted between any two bytecodes.
+def shaken(*, every: int = 5, files: tuple[str, ...] = SHAKEN) -> Iterator[None]:
+    """In the threads begun in the block, these files may be interrupted between any two bytecodes.
 
     Without this CPython never changes threads inside of ``count += 1``, and a missing lock would not show.
     """
     dice = random.Random(every)
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
-        if not frame.f_code.co_filename.endswith(SHAKEN):
+        if not frame.f_code.co_filename.endswith(files):
             return None
         frame.f_trace_opcodes = True
         if event == "opcode" and dice.randrange(every) == 0:

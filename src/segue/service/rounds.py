@@ -184,11 +184,11 @@ class Rounds:
         live.place.stream = live.place.detector = None  # or who listened keeps the model alive
         if hold:
             hold.release()
+        if messages:
+            live.tell(list(messages))
         with self._lock:
             self._open.discard(live)
         live.release()
-        if messages:
-            live.tell(list(messages))
 
     # -- rounds ----------------------------------------------------------------------------------------------------
 
