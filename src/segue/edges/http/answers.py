@@ -48,12 +48,12 @@ def _text(answer: Answer, wanted: Wanted, *, name: str, request_id: str) -> byte
         "request_id": request_id,
         **({"parameters": parameters(first.rules)} if wanted.parameters else {}),
     }
-    return _object(found | {name: _json(value) for name, value in about.items()}).encode()
+    return _object(found | {name: _json(value) for name, value in about.items()}).encode() + b"\n"
 
 
 def to_json(value: object) -> bytes:
-    """As few bytes as there can be, and never NaN, which is no JSON."""
-    return _json(value).encode()
+    """As few bytes as there can be, one line of them for terminals, and never NaN, which is no JSON."""
+    return _json(value).encode() + b"\n"
 
 
 def model(identity: ModelIdentity) -> dict[str, Any]:

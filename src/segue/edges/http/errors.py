@@ -127,7 +127,7 @@ def _answer(
     status: int, code: str, message: str, request_id: str, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
     body = {"error": {"code": code, "message": message, "request_id": request_id}}
-    return Response(json.dumps(body).encode(), status, dict(headers), media_type="application/json")
+    return Response(json.dumps(body).encode() + b"\n", status, dict(headers), media_type="application/json")
 
 
 def invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> InvalidParameter:
