@@ -4,6 +4,8 @@ python -m benchmarks.run [--rounds 5] [--minutes 10] [--only live …] [--long [
 """
 
 import argparse
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -125,6 +127,7 @@ def main() -> None:
     parser.set_defaults(mark="bench")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers that were started are ended then
     directory = fetch(None, settings=read_settings()).directory
     recording = record(60 * given.minutes)
     heading = surroundings(recording.source)
