@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.table import ROOT
-from benchmarks.websocket import BINARY, CLOSE, TEXT, Frames, frame, upgrade
+from benchmarks.websocket import BINARY, CLOSE, PING, PONG, TEXT, Frames, frame, upgrade
 
 SO_TIMESTAMPNS = 35  # Linux; not in the module socket
 BUFFER_BYTES = 2**20  # half a minute of audio: more is waiting only if the server stopped reading
@@ -122,6 +122,8 @@ class Stream:
             if opcode == TEXT:
                 self.received.append((came_ns, payload.decode()))
                 self.is_over = self.is_over or b'"finished"' in payload
+            elif opcode == PING:
+                self.send(frame(PONG, payload))
             elif opcode == CLOSE and not self.is_over:
                 self._end(f"the server closed the stream: {payload[2:].decode(errors='replace')}")
 

@@ -5,7 +5,7 @@ The clients share the machine with the server that they measure, so what they co
 
 import struct
 
-TEXT, BINARY, CLOSE, PING = 1, 2, 8, 9
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 _FINAL, _MASKED = 0x80, 0x80
 
 
