@@ -35,6 +35,7 @@ _MOST_MESSAGE_BYTES = 2**20
 _MOST_MESSAGES = 16
 """Of one socket, received and not looked at yet."""
 _FIRST_BYTE_S = 15
+_LAST_BYTE_S = 15
 _LOG = logging.getLogger("segue.serve")
 
 
@@ -117,6 +118,7 @@ def _build(service: "Service") -> "FastAPI":
 def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
     import uvicorn
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
     class Protocol(HttpToolsProtocol):
         """A connection that says nothing is closed, not kept for ever."""
@@ -124,6 +126,14 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             self.timeout_keep_alive_task = self.loop.call_later(_FIRST_BYTE_S, self.timeout_keep_alive_handler)
+
+    class SocketProtocol(WebSocketsSansIOProtocol):
+        """A client that reads nothing cannot keep what is left to be read, and its connection, for ever."""
+
+        def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+            super().on_task_complete(task)
+            last_byte_s = min(_LAST_BYTE_S, service.settings.stream_idle_s)
+            self.loop.call_later(last_byte_s, self.transport.abort)
 
     class Server(uvicorn.Server):
         """Ends in order at the first signal, and at once at the second."""
@@ -148,7 +158,7 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
         uvicorn.Config(
             app,
             http=Protocol,
-            ws="websockets-sansio",
+            ws=SocketProtocol,
             loop="uvloop",
             lifespan="off",
             log_config=None,

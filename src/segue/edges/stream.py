@@ -2,6 +2,7 @@
 
 Two coroutines a socket: one reads, and stops reading while much waits to be detected or to be read by the client, so
 that neither a fast nor a slow client costs memory; the other writes what the stream's thread leaves in the outbox.
+Nothing is waited for without an end: not for audio, nor for its being detected, nor for the client to read.
 """
 
 import asyncio
@@ -9,24 +10,28 @@ import json
 import uuid
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fastapi import APIRouter, WebSocket
 from numpy.typing import NDArray
-from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from segue.errors import (
     InferenceFailed,
     InvalidParameter,
     NotReady,
+    Overloaded,
     Refusal,
     RequestTooSlow,
     RequestUnsupported,
     SegueError,
     ShuttingDown,
+    StreamFinished,
     Unauthorized,
+    VersionNotReady,
+    one_line,
 )
 from segue.service import Policy, StreamAsk
 from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
@@ -42,8 +47,12 @@ router = APIRouter(prefix="/v1")
 
 _MOST_WAITING_S = 10
 """Audio that may wait to be detected before the socket is not read any more."""
+_MOST_WAITING_CHUNKS = 1_000
+"""And in how many messages."""
 _MOST_UNREAD = 256
 """Messages that may wait for the client to read them."""
+_LAST_WORDS_S = 2.0
+"""How long the reason of an early end may take to be read."""
 _DTYPES: Mapping[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
 _NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", "mode", *PARAMETERS)
 _BEARER = "bearer."
@@ -51,12 +60,14 @@ _BEARER = "bearer."
 
 @router.websocket("/stream")
 async def stream(socket: WebSocket) -> None:
-    """One live stream; see docs/streaming.md for every message."""
+    """One live stream; see docs/streaming.md for every message. Raises Unauthorized, before it is accepted."""
     service: Service = socket.app.state.service
     token, protocol = _credentials(socket)
     if not (service.is_open or service.authorised(token)):
-        await socket.send_denial_response(_unauthorised(is_wrong=token is not None))
-        return
+        raise Unauthorized(
+            f"the token is {'wrong' if token else 'missing'}: send Authorization: Bearer TOKEN, or the subprotocol "
+            "bearer.TOKEN, with the content of $SEGUE_HOME/token on the server's machine"
+        )
     await socket.accept(subprotocol=protocol)
     try:
         ask, dtype = _asked(socket)
@@ -81,48 +92,63 @@ class _Session:
         self._room = asyncio.Event()
         self._most_samples = _MOST_WAITING_S * (ask.sample_rate or 16_000)
         self._loop = asyncio.get_running_loop()
+        self._has_finished = False  # the client has said so
         self._is_stopped = False
         self._live: LiveStream = service.stream(ask, self._deliver)
 
     async def run(self) -> None:
         """Until the stream has ended, or the client is gone. Raises SegueError for what ends it early."""
-        reading, writing = asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())
+        tasks = asyncio.ensure_future(self._read()), asyncio.ensure_future(self._write())
         try:
-            await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
-            if reading.done() and not reading.cancelled() and reading.exception() is None and reading.result():
-                await asyncio.wait((writing,))  # no audio follows: what is left to say is said
-            for task in (reading, writing):
-                if task.done() and not task.cancelled():
-                    _raise_unless_gone(task.exception())
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            reading.cancel()
-            writing.cancel()
             self._live.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done:
+            _raise_unless_gone(task.exception())
 
-    async def _read(self) -> bool:
-        """Whether the client has finished; False when it is gone."""
+    async def _read(self) -> None:
+        """Until the client is gone; after its finish too, or nobody would notice that."""
         while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    message = await self._socket.receive()
-            except TimeoutError:
-                raise RequestTooSlow(f"no audio came for {self._idle_s:g} s: send silence, or open another") from None
+            message = await self._received()
             if message["type"] == "websocket.disconnect":
-                return False
+                return
             if (data := message.get("bytes")) is None:
                 _check_finish(message.get("text") or "")
+                self._has_finished = True
+                self._news.set()  # from now on it is not waited for without an end
                 self._live.finish()
-                return True
-            samples = self._samples(data)
-            if len(samples):
+            elif self._has_finished:
+                raise StreamFinished("audio came after finish: open another stream for it")
+            elif len(samples := self._samples(data)):
                 self._live.put(samples)
-            while self._is_full():
-                self._room.clear()
-                await self._room.wait()
+            await self._room_again()
+
+    async def _received(self) -> Mapping[str, Any]:
+        try:
+            async with asyncio.timeout(None if self._has_finished else self._idle_s):
+                return await self._socket.receive()
+        except TimeoutError:
+            raise RequestTooSlow(f"no audio came for {self._idle_s:g} s: send silence, or open another") from None
+
+    async def _room_again(self) -> None:
+        while self._is_full():
+            self._room.clear()
+            await self._soon(self._room)
+
+    async def _soon(self, event: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._idle_s):
+                await event.wait()
+        except TimeoutError:
+            message = f"what was sent was not detected within {self._idle_s:g} s: open the stream again later"
+            raise Overloaded(message, retry_after_s=5) from None
 
     async def _write(self) -> None:
         while True:
-            await self._news.wait()
+            await (self._soon(self._news) if self._has_finished else self._news.wait())
             self._news.clear()
             while self._outbox:
                 message = self._outbox.popleft()
@@ -134,21 +160,25 @@ class _Session:
                 if isinstance(message, Finished):
                     await self._socket.close(1012 if self._is_stopped else 1000)
                     return
-            self._room.set()
+                self._room.set()
 
     def _deliver(self, messages: list[Message]) -> None:
         """From the stream's thread."""
-        self._loop.call_soon_threadsafe(self._arrive, messages)
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever listened
+            self._loop.call_soon_threadsafe(self._arrive, messages)
 
     def _arrive(self, messages: list[Message]) -> None:
-        if messages:
-            self._outbox += messages
-            self._news.set()
-        else:
-            self._room.set()
+        self._outbox += messages
+        self._news.set()
+        self._room.set()
 
     def _is_full(self) -> bool:
-        return self._live.waiting_samples > self._most_samples or len(self._outbox) > _MOST_UNREAD
+        live = self._live
+        return (
+            live.waiting_samples > self._most_samples
+            or live.waiting_chunks > _MOST_WAITING_CHUNKS
+            or len(self._outbox) > _MOST_UNREAD
+        )
 
     def _samples(self, data: bytes) -> NDArray[Any]:
         data = self._torn + data
@@ -191,17 +221,6 @@ def _credentials(socket: WebSocket) -> tuple[str | None, str | None]:
     return (bearer.removeprefix(_BEARER) if bearer else None), plain
 
 
-def _unauthorised(*, is_wrong: bool) -> Response:
-    error = Unauthorized(
-        f"the token is {'wrong' if is_wrong else 'missing'}: send Authorization: Bearer TOKEN, or the subprotocol "
-        "bearer.TOKEN, with the content of $SEGUE_HOME/token on the server's machine"
-    )
-    request_id = uuid.uuid4().hex
-    body = {"error": {"code": error.code, "message": str(error), "request_id": request_id}}
-    headers = {"X-Request-ID": request_id, "WWW-Authenticate": "Bearer"}
-    return Response(json.dumps(body), 401, headers, media_type="application/json")
-
-
 def _asked(socket: WebSocket) -> tuple[StreamAsk, np.dtype[Any]]:
     """What the query asks for. Raises InvalidParameter, InvalidSamples."""
     given = dict(socket.query_params)
@@ -238,7 +257,7 @@ def _number(name: str, text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number <= 1e7:
-        raise InvalidParameter(f"{name}={text!r}: a number from 0 on is wanted")
+        raise InvalidParameter(f"{name}={text!r}: a number from 0 to 10000000 is wanted")
     return number
 
 
@@ -256,17 +275,16 @@ async def _close(socket: WebSocket, error: SegueError) -> None:
     code = 1008
     if isinstance(error, ShuttingDown):
         code = 1012
-    elif isinstance(error, NotReady | Refusal):
+    elif isinstance(error, NotReady | VersionNotReady | Refusal):
         code = 1013
     elif isinstance(error, InferenceFailed):
         code = 1011
     elif isinstance(error, RequestUnsupported):
         code = 1003
-    try:
-        await socket.send_text(_text(Failed(error, final=True)))
-        await socket.close(code, reason=error.code)
-    except (WebSocketDisconnect, RuntimeError, OSError):
-        pass  # it is gone
+    with suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):  # it is gone, or reads nothing
+        async with asyncio.timeout(_LAST_WORDS_S):
+            await socket.send_text(_text(Failed(error, final=True)))
+            await socket.close(code, reason=error.code)
 
 
 def _text(message: Message) -> str:
@@ -290,7 +308,7 @@ def _fields(message: Message) -> dict[str, Any]:
         case Finished(duration_ms):
             return {"type": "finished", "duration_ms": duration_ms}
         case Failed(error, final):
-            return {"type": "error", "code": error.code, "message": str(error), "final": final}
+            return {"type": "error", "code": error.code, "message": one_line(error), "final": final}
 
 
 def _model(model: ModelIdentity) -> dict[str, Any]:
