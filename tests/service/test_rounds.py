@@ -366,12 +366,14 @@ def test_a_deadline_runs_from_the_first_change_that_was_not_followed() -> None:
     two.world.pass_by(6.0)
     two.world.serve(third)
     two.world.pass_by(3.9)
+    two.world.settle()
     assert two.ear.version == two.old.id
     two.world.serve(two.old)
     two.world.pass_by(5.0)
     two.world.serve(third)
     two.world.pass_by(0.0)
     two.world.pass_by(9.9)
+    two.world.settle()
     assert two.ear.version == two.old.id
     two.world.pass_by(0.2)
     two.world.settle()
@@ -434,25 +436,20 @@ def test_a_version_closes_when_its_last_stream_has_moved_and_not_before() -> Non
 
 def test_closing_a_stream_gives_back_what_it_holds_though_its_version_hangs() -> None:
     """No call of its version need come back for that."""
-    world = World()
+    world = World(by_hand=False, stall_s=PATIENCE_S, threads=1)
     version, *_ = three(world)
     world.serve(version)
     hanging, leaving = world.listen(), world.listen()
-    world.settle()
-
-    def hang() -> None:
-        version.trouble.heal()
-        assert world.leases() == 3  # a hold of each, and this call
-        leaving.live.close()
-        while world.lanes.step():
-            pass
-        assert world.leases() == 2
-
-    version.trouble.during = hang
+    world.wait(lambda: bool(hanging.told and leaving.told))
+    gate = version.trouble.during = Gate()
     hanging.say(talk(1, 0.1))
-    world.settle()
+    assert gate.reached.wait(PATIENCE_S)
+    assert world.leases() == 3  # a hold of each, and this call
+    leaving.live.close()
+    world.wait(lambda: world.leases() == 2, tending=False)
+    gate.open.set()
     hanging.live.finish()
-    world.settle()
+    world.wait(lambda: not world.rounds.streams())
     hanging.check()
     world.check_all_is_back()
 
@@ -872,11 +869,11 @@ def test_another_life_of_the_same_version_is_no_news() -> None:
     world.serve(version)
     ear.say(talk(2, 0.7))
     world.settle()
+    assert [voice.is_closed for voice in world.voices] == [True, False]
     ear.live.finish()
     world.settle()
     ear.check()
     assert not ear.of(ModelChanged)
-    assert [voice.is_closed for voice in world.voices] == [True, False]
     world.check_all_is_back()
 
 
