@@ -92,7 +92,7 @@ def run(rounds: Sequence[Round], beat: Callable[[], None]) -> None:
         beat()
         each.attempt(each.view)
     beat()
-    with suppress(Exception):  # no stream has moved; each is tried by itself below, and raises again
+    with suppress(BaseException):  # no stream has moved; each is tried by itself below, and raises again
         score_many(_alike(rounds))
     for each in rounds:
         beat()
