@@ -85,6 +85,10 @@ class Running:
         self._server.should_exit = True
 
     @property
+    def config(self) -> uvicorn.Config:
+        return self._server.config
+
+    @property
     def connections(self) -> int:
         """Those that are not wholly closed."""
         return len(self._server.server_state.connections)

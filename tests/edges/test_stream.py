@@ -429,6 +429,13 @@ def test_audio_that_nobody_detects_is_not_read_without_an_end(server: Running, s
     server.wait(server.service.is_given_back)
 
 
+def test_a_stream_that_waits_is_not_taken_for_a_dead_connection(server: Running) -> None:
+    """While its audio is not read neither is its pong: only after the idle time may that count against it."""
+    timeout_s = server.config.ws_ping_timeout
+    assert timeout_s is not None
+    assert timeout_s > server.service.settings.stream_idle_s
+
+
 # -- sudden ends ---------------------------------------------------------------------------------------------------
 
 

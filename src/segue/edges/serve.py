@@ -168,6 +168,8 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
             date_header=False,
             ws_max_size=_MOST_MESSAGE_BYTES,
             ws_max_queue=_MOST_MESSAGES,
+            # A pong that waits behind audio is not read: a dead connection is noticed by what it does not bring.
+            ws_ping_timeout=service.settings.stream_idle_s + _FIRST_BYTE_S,
             ws_per_message_deflate=False,  # audio does not shrink, and a small message could hold a large one
             timeout_graceful_shutdown=1,  # what had a deadline has had it
             ssl_certfile=tls[0],
