@@ -166,10 +166,15 @@ class Client:
 
 
 @contextmanager
-def running(home: Path, *, is_open: bool = True, **settings: Any) -> Iterator[Running]:
-    """A service on a port, as ``segue serve`` makes it; nothing serves yet."""
+def running(home: Path, *, is_open: bool = True, send_bytes: int | None = None, **settings: Any) -> Iterator[Running]:
+    """A service on a port, as ``segue serve`` makes it; nothing serves yet.
+
+    ``send_bytes`` is how much the system keeps of what a client has not read.
+    """
     service = VoiceService(home, is_open=is_open, **settings)
     listener = socket.create_server(("127.0.0.1", 0))
+    if send_bytes is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
     server = serve._server(serve._build(service), service, (None, None))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     keeper = threading.Thread(target=service._keep)

@@ -220,8 +220,11 @@ def test_a_key_keeps_its_side_of_a_canary(tmp_path: Path) -> None:
 # -- who may -------------------------------------------------------------------------------------------------------
 
 
-def test_the_token_where_detection_is_not_open(tmp_path: Path) -> None:
-    """By header or subprotocol; without it, or with another, 401 in the form of every error, and no stream."""
+def test_the_token_where_detection_is_not_open(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By header or subprotocol; without it, or with another, 401 in the form of every error, and no stream.
+
+    That is no fault of the server, and not in its log.
+    """
     with running(tmp_path, is_open=False) as server:
         server.service.serve("first")
         token = server.service.token
@@ -254,6 +257,7 @@ def test_the_token_where_detection_is_not_open(tmp_path: Path) -> None:
                 client.hear("ready")
                 assert client.connection.subprotocol == spoken
         server.wait(server.service.is_given_back)
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
 
 
 def test_no_token_is_asked_for_where_detection_is_open(server: Running) -> None:
@@ -387,7 +391,7 @@ def test_a_client_that_brings_nothing_is_closed(tmp_path: Path) -> None:
 
 def test_a_client_that_reads_nothing_costs_bounded_memory_and_is_closed(tmp_path: Path) -> None:
     """The server stops reading its audio, holds a few megabytes at most, and hangs up after the idle time."""
-    with running(tmp_path, stream_idle_s=1.0) as server:
+    with running(tmp_path, stream_idle_s=1.0, send_bytes=4_096) as server:
         server.service.serve("first")
         with server.raw("encoding=float32", read_bytes=4_096) as raw:
             raw.settimeout(0.5)
@@ -407,6 +411,17 @@ def test_a_client_that_reads_nothing_costs_bounded_memory_and_is_closed(tmp_path
             assert peak < 10e6
             server.wait(server.service.is_given_back)
             server.wait(lambda: server.connections == 0)  # though much was not read yet
+
+
+def test_a_client_that_reads_nothing_after_its_finish_is_closed(tmp_path: Path) -> None:
+    """Also where what is left to be said is less than what stops the reading."""
+    with running(tmp_path, stream_idle_s=0.5, send_bytes=4_096) as server:
+        server.service.serve("first")
+        with server.raw("encoding=float32", read_bytes=4_096) as raw:
+            raw.sendall(frame(np.full(1, np.nan, "<f4").tobytes()) * 450)
+            raw.sendall(frame(b'{"type": "finish"}', opcode=1))
+            server.wait(server.service.is_given_back)
+            server.wait(lambda: server.connections == 0)
 
 
 @pytest.mark.parametrize("size", [2, 32_000])

@@ -23,6 +23,7 @@ from segue.errors import InvalidParameter
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
+    from uvicorn._types import ASGISendEvent
 
     from segue.service import Service
     from segue.settings import Settings
@@ -32,8 +33,6 @@ ROUTERS = ("segue.edges.stream:router",)
 """Routers that join the app."""
 
 _MOST_MESSAGE_BYTES = 2**20
-_MOST_MESSAGES = 16
-"""Of one socket, received and not looked at yet."""
 _FIRST_BYTE_S = 15
 _LAST_BYTE_S = 15
 _LOG = logging.getLogger("segue.serve")
@@ -115,25 +114,35 @@ def _build(service: "Service") -> "FastAPI":
     return app
 
 
-def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
-    import uvicorn
+def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Protocol]]":
+    """uvicorn's, for HTTP and for WebSockets, with an end to every wait."""
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
     from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-    class Protocol(HttpToolsProtocol):
+    class Http(HttpToolsProtocol):
         """A connection that says nothing is closed, not kept for ever."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
             super().connection_made(transport)
             self.timeout_keep_alive_task = self.loop.call_later(_FIRST_BYTE_S, self.timeout_keep_alive_handler)
 
-    class SocketProtocol(WebSocketsSansIOProtocol):
+    class WebSocket(WebSocketsSansIOProtocol):
         """A client that reads nothing cannot keep what is left to be read, and its connection, for ever."""
 
         def on_task_complete(self, task: "asyncio.Task[None]") -> None:
             super().on_task_complete(task)
-            last_byte_s = min(_LAST_BYTE_S, service.settings.stream_idle_s)
-            self.loop.call_later(last_byte_s, self.transport.abort)
+            self.loop.call_later(min(_LAST_BYTE_S, idle_s), self.transport.abort)
+
+        async def send(self, message: "ASGISendEvent") -> None:
+            await super().send(message)
+            if self.initial_response is not None and self.close_sent:
+                self.handshake_complete = True  # it was refused, which is no fault to be logged
+
+    return Http, WebSocket
+
+
+def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
+    import uvicorn
 
     class Server(uvicorn.Server):
         """Ends in order at the first signal, and at once at the second."""
@@ -154,11 +163,12 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
                 _LOG.warning("not all was answered within %g s", deadline_s)
             await super().shutdown(sockets)
 
+    http, websocket = _protocols(service.settings.stream_idle_s)
     return Server(
         uvicorn.Config(
             app,
-            http=Protocol,
-            ws=SocketProtocol,
+            http=http,
+            ws=websocket,
             loop="uvloop",
             lifespan="off",
             log_config=None,
@@ -167,7 +177,6 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
             server_header=False,
             date_header=False,
             ws_max_size=_MOST_MESSAGE_BYTES,
-            ws_max_queue=_MOST_MESSAGES,
             # A pong that waits behind audio is not read: a dead connection is noticed by what it does not bring.
             ws_ping_timeout=service.settings.stream_idle_s + _FIRST_BYTE_S,
             ws_per_message_deflate=False,  # audio does not shrink, and a small message could hold a large one
