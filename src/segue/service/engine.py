@@ -2,6 +2,7 @@
 
 import ctypes
 import threading
+import time
 from collections.abc import Mapping
 
 import numpy as np
@@ -17,11 +18,15 @@ from segue.speech.scores import Scores, score_many
 from segue.speech.stream import DetectorStream
 from segue.swap import Resolved
 
-_WARM_S = 12
-"""Seconds of audio of the trial: two blocks of the graph and more."""
+_WARM_S = 6
+"""Seconds of noise of the trial: more than one block of the graph. The requests of the moment wait for what it costs."""
 
 _STREAMS = 16
 """How many streams are scored together in it: what a lane takes at once."""
+
+
+_GIVE_WAY_S = 0.005
+"""Between its parts, so that requests get the processor too."""
 
 
 class Engine:
@@ -66,7 +71,8 @@ def warm(engine: Engine) -> None:
     detector = engine.detector
     scorer = detector.scorer
     rate, frame_ms = scorer.sample_rate, scorer.frame_ms
-    for samples in (_noise(rate), np.zeros(rate, np.float32)):
+    noise = _noise(rate)
+    for samples in (noise, np.zeros(rate, np.float32)):
         detection = detector.detect(samples, sample_rate=rate, probabilities=True)
         frames = 0 if detection.probabilities is None else len(detection.probabilities)
         expected = detection.duration_ms / frame_ms
@@ -75,19 +81,21 @@ def warm(engine: Engine) -> None:
                 f"{engine.model}: {detection.duration_ms} ms of audio gave {frames} frames of {frame_ms} ms; "
                 "the model does not fit its configuration"
             )
-        _as_streams(detector, samples)
+        time.sleep(_GIVE_WAY_S)
+    _as_streams(detector, noise)
 
 
 def _as_streams(detector: Detector, samples: Samples) -> None:
     views = [Scores(detector.scorer) for _ in range(_STREAMS)]
     step = detector.scorer.sample_rate // 5
-    for at in range(0, min(len(samples), 3 * step), step):
+    for at in (0, step):
         for view in views:
             view.offer(samples[at : at + step])
         score_many(views)
         for view in views:
             view.score()
             view.take()
+        time.sleep(_GIVE_WAY_S)
     stream = DetectorStream(detector.scorer, detector.rules)
     stream.accept(samples[: 5 * step])
     stream.adopt(detector.scorer, detector.rules)
