@@ -19,7 +19,7 @@ from segue.speech.stream import DetectorStream
 from segue.swap import Resolved
 
 _WARM_S = 6
-"""Seconds of noise of the trial: more than one block of the graph. The requests of the moment wait for what it costs."""
+"""Seconds of noise of the trial: more than one block of the graph, and no more, for requests wait while it runs."""
 
 _STREAMS = 16
 """How many streams are scored together in it: what a lane takes at once."""
