@@ -179,7 +179,7 @@ def test_what_can_never_be_is_refused_at_once(open_service: Open, first: Path) -
     for options in ({"no_such": 1}, {"mode": "fast"}, {"max_end_silence_time": -1}):
         with pytest.raises(InvalidParameter):
             service.switch(ModelSpec(str(first), None, options), who="me")
-    for name in ("", "a b/c", "iic/../x", "iic/x\0", "iic/%2e%2e"):
+    for name in ("", "a b/c", "iic/../x", "iic/x\0", "iic/%2e%2e", "../x", "~/x", "./x", "src"):
         with pytest.raises((InvalidModelID, ModelNotFound)):
             wait(service.switch(ModelSpec(name), who="me"))
     with pytest.raises(ModelNotFound):
@@ -267,6 +267,16 @@ def test_an_empty_journal_begins_with_the_model_of_the_settings(open_service: Op
     service = started(open_service(model=str(first)))
     done = next(entry for entry in service.history(50) if entry.kind.value == "done")
     assert (done.who, done.why) == ("start", "the journal names no version that served")
+
+
+def test_the_settings_may_name_a_directory_from_here(
+    open_service: Open, first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is meant from where the service is started; it is known by its absolute one."""
+    monkeypatch.chdir(first.parent)
+    service = started(open_service(model=f"./{first.name}"))
+    (report,) = service.status().versions
+    assert report.model.id == str(first)
 
 
 def test_what_served_last_serves_again(open_service: Open, first: Path, second: Path) -> None:

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from segue.errors import Busy, SegueError
-from segue.hub import Store, keep, parse_model
+from segue.errors import Busy, InvalidModelID, SegueError
+from segue.hub import CATALOG, Store, keep, parse_model
 from segue.service.engine import Engine
 from segue.service.loading import fetch
 from segue.service.operations import Operation, Operations
@@ -104,7 +104,7 @@ class Changes:
         operation = Operation("restore", "what served last", who="start")
         restored = self._operations.run(operation, lambda _: restore(self._board)).future.result()
         if restored is None:
-            wanted = ModelSpec(self._settings.model)
+            wanted = ModelSpec(_default(self._settings.model))
             self.switch(wanted, who="start", why="the journal names no version that served").future.result()
             return
         for failure in restored.failures:
@@ -122,8 +122,18 @@ class Changes:
 
 def _check(wanted: ModelSpec | VersionId) -> None:
     """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have."""
-    if isinstance(wanted, ModelSpec):
-        Rules.of({}, ("options", wanted.options))
-        is_path = wanted.model_id.startswith((".", "~", os.sep))
-        if not is_path and not os.path.isdir(wanted.model_id):
-            parse_model(wanted.model_id)
+    if not isinstance(wanted, ModelSpec):
+        return
+    Rules.of({}, ("options", wanted.options))
+    name = wanted.model_id
+    if os.path.isabs(name):
+        return
+    if name.startswith((".", "~")) or (os.path.isdir(name) and CATALOG.lookup(name) is None):
+        raise InvalidModelID(f"{name!r} is a path from where the service runs: give the directory's absolute path")
+    parse_model(name)
+
+
+def _default(model: str) -> str:
+    """The model of the settings; a directory is meant from where the service was started."""
+    path = os.path.expanduser(model)
+    return os.path.abspath(path) if CATALOG.lookup(model) is None and os.path.isdir(path) else model
