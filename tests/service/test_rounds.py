@@ -826,6 +826,45 @@ def test_a_call_that_hangs_in_a_replay_and_comes_back_late_touches_no_other_stre
     world.check_all_is_back()
 
 
+def test_rounds_that_are_decided_already_are_not_given_up() -> None:
+    """The call comes back in the moment in which it is given up: each of its streams goes one way and no other.
+
+    Guard: who gives up a call goes on with a stream only if its lease was still out.
+    """
+    world = World()
+    bad, good, _ = three(world)
+    world.serve(good)
+    world.serve(bad)
+    ears = [world.listen() for _ in range(3)]
+    world.settle()
+    late: list[Callable[[], None]] = []
+
+    def remember() -> None:
+        bad.trouble.heal()
+        late.extend(running.give_up for running in world.watch._running)
+
+    def deliver(messages: list[Any]) -> None:
+        ears[1].told.extend(messages)
+        if late:  # the second of three rounds is being decided
+            late.pop()()
+            for _ in range(5):
+                world.lanes.step()
+
+    ears[1].live._deliver = deliver
+    bad.trouble.during = remember
+    for number, ear in enumerate(ears):
+        ear.say(talk(number, 0.3))
+    world.settle()
+    for number, ear in enumerate(ears):
+        ear.say(talk(number + 3, 0.3))
+        ear.live.finish()
+    world.settle()
+    for ear in ears:
+        ear.check()
+    assert [len(ear.of(Failed)) for ear in ears] == [0, 0, 1]
+    world.check_all_is_back()
+
+
 # -- nothing serves ------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """A live stream by itself: what comes in, who has it, and who is told."""
 
 import threading
+import time
 from collections import Counter, deque
 from typing import Any
 
@@ -126,56 +127,96 @@ def test_a_policy_has_its_deadline_unless_the_stream_says(policy: Policy) -> Non
     assert DEADLINES_S == {Policy.FOLLOW: 0.0, Policy.AT_SILENCE: 60.0, Policy.PIN: 600.0}
 
 
-def test_no_chunk_is_lost_and_none_lies_with_nobody_awake() -> None:
+class _Workers:
+    """Threads that put and threads that work, at one stream."""
+
+    def __init__(self) -> None:
+        self.jobs: deque[LiveStream] = deque()
+        self.come = threading.Condition()
+        self.is_over = False
+        self.counted = Counter[str]()
+        self.live = LiveStream(StreamAsk("key"), lambda _: None, self.wake)
+
+    def wake(self, live: LiveStream) -> None:
+        if live.claim():
+            with self.come:
+                self.jobs.append(live)
+                self.come.notify()
+
+    def put(self) -> None:
+        """One or a few, when those before were taken: so that none wakes anybody for another."""
+        for number in range(200):
+            for _ in range(1 + number % 3):
+                self.live.put(CHUNK)
+            deadline_s = time.monotonic() + 2.0
+            while self.live.waiting_chunks:
+                assert time.monotonic() < deadline_s, "it lies there, and nobody is awake"
+
+    def work(self) -> None:
+        while True:
+            with self.come:
+                self.come.wait_for(lambda: bool(self.jobs) or self.is_over)
+                if not self.jobs:
+                    return
+                live = self.jobs.popleft()
+            self.counted["begun"] += 1
+            together = self.counted["begun"] - self.counted["done"]
+            self.counted["at once"] = max(together, self.counted["at once"])
+            self.counted["taken"] += len(live.taken()[0])
+            self.counted["done"] += 1
+            if live.release():
+                self.wake(live)
+
+    def end(self) -> None:
+        with self.come:
+            self.is_over = True
+            self.come.notify_all()
+
+
+@pytest.mark.parametrize("every", [3, 6])
+def test_no_chunk_is_lost_and_none_lies_with_nobody_awake(every: int) -> None:
     """Many threads put, one or another works: each chunk is taken once, by one at a time.
 
     Guard: who has it, and what came, are looked at under one lock.
     """
-    for every in (3, 7, 15):
-        with shaken(every=every, files=("streams.py",)):
-            jobs: deque[LiveStream] = deque()
-            come = threading.Condition()
-            over, counted = threading.Event(), Counter[str]()
-
-            def wake(live: LiveStream, jobs: deque[LiveStream] = jobs, come: threading.Condition = come) -> None:
-                if live.claim():
-                    with come:
-                        jobs.append(live)
-                        come.notify()
-
-            live = LiveStream(StreamAsk("key"), lambda _: None, wake)
-
-            def act(
-                number: int,
-                live: LiveStream = live,
-                jobs: deque[LiveStream] = jobs,
-                come: threading.Condition = come,
-                over: threading.Event = over,
-                counted: Counter[str] = counted,
-            ) -> None:
-                if number < 4:
-                    for _ in range(60):
-                        live.put(CHUNK)
-                    return
-                while True:
-                    with come:
-                        come.wait_for(lambda: bool(jobs) or over.is_set())
-                        if not jobs:
-                            return
-                        mine = jobs.popleft()
-                    counted["at once"] += 1
-                    assert counted["at once"] == 1
-                    counted["taken"] += len(mine.taken()[0])
-                    counted["at once"] -= 1
-                    if mine.release():
-                        live._wake(mine)
-
-            with crowd(7, act) as doing:
-                for future in doing[:4]:
+    with shaken(every=every, files=("streams.py",)):
+        workers = _Workers()
+        with crowd(5, lambda number: workers.put() if number < 2 else workers.work()) as doing:
+            try:
+                for future in doing[:2]:
                     future.result(PATIENCE_S)
-                while live._busy:
+                deadline_s = time.monotonic() + 1.0
+                while workers.live._busy and time.monotonic() < deadline_s:
                     pass
-                over.set()
-                with come:
-                    come.notify_all()
-        assert (counted["taken"], live.waiting_chunks, live.waiting_samples) == (240, 0, 0)
+            finally:
+                workers.end()
+    counted = workers.counted
+    assert (counted["taken"], counted["at once"]) == (2 * 399, 1)
+    assert (workers.live.waiting_chunks, workers.live.waiting_samples) == (0, 0)
+
+
+def test_a_chunk_that_comes_while_it_is_let_go_wakes_somebody() -> None:
+    """Either who lets go sees it, or who brings it may claim the stream.
+
+    Guard: what waits is looked at, and the stream let go of, under the lock under which a chunk comes in.
+    """
+    claimed: list[bool] = []
+    live = LiveStream(StreamAsk("key"), lambda _: None, lambda live: claimed.append(live.claim()))
+    bringing = threading.Thread(target=live.put, args=(CHUNK,))
+
+    class Looked(list[Any]):
+        """In the moment in which it is looked at, somebody brings a chunk."""
+
+        def __bool__(self) -> bool:
+            if bringing.ident is None:
+                bringing.start()
+                bringing.join(0.2)  # without the guard it is done by then; with it, it cannot be
+                return False
+            return len(self) > 0
+
+    assert live.claim()
+    live._audio = Looked()
+    sees = live.release()
+    bringing.join(PATIENCE_S)
+    assert sees or claimed == [True]
+    assert live.waiting_chunks == 1
