@@ -107,10 +107,10 @@ def test_the_change_of_the_route_that_is_under_way_is_known() -> None:
     """A preparation alone is none; one that is over is none."""
     gate = Gate()
     operations, operation = begun(lambda _: gate())
-    assert operations.under_way is operation
+    assert [operations.under_way] == [operation]
     gate.open.set()
     operation.future.result(PATIENCE_S)
-    assert operations.under_way is None
+    assert [operations.under_way] == [None]
     waiting = Gate()
     alone, preparing = begun(lambda _: waiting(), of_route=False)
     assert alone.under_way is None
