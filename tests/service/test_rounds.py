@@ -887,6 +887,7 @@ def test_a_stream_waits_while_nothing_serves_and_goes_on() -> None:
         world.pass_by(0.3)
         world.settle()
     assert [type(message.error) for message in ear.of(Failed)] == [NotReady, NotReady]
+    assert version.id not in world.lanes.hands  # no thread waits there for what never comes
     world.serve(other)
     world.pass_by(0.1)
     world.settle()

@@ -1,6 +1,6 @@
 """The composition root: the only place where hub, models, speech, swap and settings meet.
 
-Top to bottom: service (what edges call) -> operations (changes under way) -> recordings, streams (what is asked of
+Top to bottom: service (what edges call) -> operations (changes under way) -> recordings, rounds (what is asked of
 versions) -> lanes (the threads of each version), watch (calls that never come back) -> engine (what is replaced) ->
 loading (a model's name to a detector). admission, home and status stand beside them.
 

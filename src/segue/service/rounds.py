@@ -209,6 +209,7 @@ class Rounds:
             return None
         begun = self._enter(version, live)
         if begun is None:
+            self._lanes.drop(version)  # it may have been made again since the version went
             self._dispatch(live)
             return None
         if begun.stream is None or begun.hold or self._offer(begun, begun.stream):
