@@ -10,7 +10,7 @@ from segue.edges.http.answers import detected, parameters, to_json
 from segue.edges.http.asks import Wanted
 from segue.service import Answer, Ask
 from segue.speech.detection import Detection, ModelIdentity
-from segue.speech.formats import to_jsonl, to_rttm
+from segue.speech.formats import FORMATS, to_jsonl, to_rttm
 from segue.speech.rules import PARAMETERS, Rules
 from segue.speech.segmenter import Segment
 
@@ -94,6 +94,22 @@ def test_other_forms_are_those_of_files() -> None:
     assert (text, kind) == ("".join(to_rttm("clip", answer.detections)), "text/plain; charset=utf-8")
     text, kind = said(answer, Wanted(Ask("k"), "jsonl"))
     assert (text, kind) == ("".join(to_jsonl("clip.wav", answer.detections)), "application/jsonl")
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [
+        *(("csv", "text/csv; charset=utf-8"), ("vtt", "text/vtt; charset=utf-8"), ("srt", "application/x-subrip")),
+        *((form, "text/plain; charset=utf-8") for form in ("rttm", "textgrid", "audacity", "kaldi")),
+    ],
+)
+def test_a_form_says_what_it_is(form: str, kind: str) -> None:
+    """Each format of files goes out whole, as the type that programs know it by, or as text."""
+    answer = Answer((detection(),))
+    text, found = said(answer, Wanted(Ask("k"), form))
+    wanted = FORMATS[form]
+    name = wanted.names(["clip.wav"])["clip.wav"] if wanted.names else "clip.wav"
+    assert (text, found) == (wanted.document(wanted.render(name, answer.detections)), kind)
 
 
 def test_nan_never_goes_out() -> None:

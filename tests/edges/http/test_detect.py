@@ -3,7 +3,9 @@
 import io
 import json
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -229,17 +231,38 @@ def test_beyond_its_places_a_recording_is_refused_and_the_others_are_answered(
     assert post(address).status_code == 200
 
 
-def test_a_client_that_goes_away_ends_its_work(one_at_a_time: tuple[LoudService, Address]) -> None:
-    """In the middle of detection: its place is free at once, and its lease comes back, for nor against the version."""
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it does."""
+    until_s = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
+
+
+def kept_uploads() -> int:
+    """Files without a name that this process has open."""
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found += str(descriptor.readlink()).endswith("(deleted)")
+    return found
+
+
+@pytest.mark.parametrize("seconds", [60, 300])
+def test_a_client_that_goes_away_ends_its_work(one_at_a_time: tuple[LoudService, Address], seconds: int) -> None:
+    """In the middle of detection: its place is free at once, its file is gone, and its lease comes back uncounted."""
     service, address = one_at_a_time
-    data = recording(seconds=60)
+    data, kept = recording(seconds=seconds), kept_uploads()
     with Gate(service) as gate:
         with address.raw() as connection:
             connection.ask("POST", "/v1/detect", content_length=str(len(data)))
             connection.send(data)
             assert gate.reached.wait(TIMEOUT_S)
+            assert kept_uploads() - kept == (2 if seconds == 300 else 0)  # the upload's, and the decoder's
         until_idle(service)
         assert service.status().versions[0].leases == 1
+    eventually(lambda: service.status().versions[0].leases == 0)
+    assert kept_uploads() == kept
     assert post(address).status_code == 200
     (version,) = service.status().versions
     assert (version.leases, version.errors, version.requests) == (0, 0, 1)

@@ -15,7 +15,15 @@ from segue.speech.formats import FORMATS
 from segue.speech.names import legible
 from segue.speech.rules import PARAMETERS, Rules
 
-MEDIA_TYPES: Mapping[str, str] = MappingProxyType({"json": "application/json", "jsonl": "application/jsonl"})
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "json": "application/json",
+        "jsonl": "application/jsonl",
+        "csv": "text/csv",
+        "srt": "application/x-subrip",
+        "vtt": "text/vtt",
+    }
+)
 """Of the formats; of the others it is ``text/plain``."""
 
 _LARGE_FRAMES = 50_000

@@ -122,6 +122,7 @@ async def detect(request: Request) -> Response:
 async def _outcome(call: "Call", receive: Callable[[], Awaitable[Message]]) -> "Answer":
     """Wait for it, and for the client to go away: then it is cancelled. Raises ClientDisconnect, and what it raised."""
     answer = asyncio.wrap_future(call.future)
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # one that came too late is no news
     gone = asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
