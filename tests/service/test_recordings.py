@@ -72,18 +72,21 @@ def test_a_bad_recording_counts_neither_for_nor_against_the_version() -> None:
     assert world.outcomes() == [Outcome.CANCELLED] * 2
 
 
-def test_a_model_that_raises_counts_against_it_and_its_caller_is_told() -> None:
-    """Whatever a model raises is inference_failed to the caller, and a failed lease."""
-    world = World("a")
+@pytest.mark.parametrize(("kind", "outcome"), [(RuntimeError, Outcome.FAILED), (SystemExit, Outcome.CANCELLED)])
+def test_a_model_that_raises_is_told_to_its_caller(kind: type[BaseException], outcome: Outcome) -> None:
+    """Whatever a model raises is inference_failed to the caller, and ends no thread; an error counts against it."""
+    world = World("a", threads=1)
 
     def fail(_: object) -> None:
-        raise RuntimeError("out of luck")
+        raise kind("out of luck")
 
     world.during["a"] = fail
-    with pytest.raises(InferenceFailed, match=r"RuntimeError: out of luck"):
+    with pytest.raises(InferenceFailed, match=f"{kind.__name__}: out of luck"):
         world.begin().future.result(PATIENCE_S)
     until_released(world, 1)
-    assert world.outcomes() == [Outcome.FAILED]
+    assert world.outcomes() == [outcome]
+    world.during.clear()
+    world.begin().future.result(PATIENCE_S)
 
 
 def test_nothing_serves() -> None:

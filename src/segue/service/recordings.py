@@ -116,36 +116,20 @@ class Recordings:
             self._detect(call, lease, running)
 
     def _detect(self, call: Call, lease: Lease[Engine], running: Running) -> None:
-        def progress(_heard_ms: int, _promised_ms: int | None) -> None:
-            running.beat()
-            if call.is_gone or lease.outcome is not None:
-                raise _Gone
-
-        detector, ask = lease.model.detector, call.ask
-        detect = detector.detect_channels if ask.split else detector.detect
-        source = call.source if isinstance(call.source, bytes) else str(call.source)
+        answer, told = None, None
         try:
             with lease:
-                try:
-                    found = detect(source, probabilities=ask.probabilities, progress=progress, **ask.asked)  # type: ignore[arg-type]  # names are checked by the rules
-                except (AudioError, InvalidParameter) as error:  # the fault of who asked
-                    lease.release(Outcome.CANCELLED)
-                    call.fail(error)
-                    return
-                detections = (found,) if isinstance(found, Detection) else tuple(found)
-                lease.weight = detections[0].duration_ms / 1000
-                if call.is_gone:
-                    raise _Gone
+                answer = _answer(call, lease, running)
         except _Gone:
             return
+        except (AudioError, InvalidParameter) as error:  # the fault of who asked
+            told = error
         except SegueError as error:
-            call.fail(error)
+            told = error
         except Exception as error:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
-            call.fail(InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}"))
-        else:
-            if lease.outcome is not Outcome.ABANDONED:  # too late: it is another version's by now
-                call.answer(Answer(detections))
-
+            told = InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}")
+        if lease.outcome is Outcome.ABANDONED:  # too late: it is another version's by now
+            return
     def _elsewhere(self, call: Call, error: SegueError) -> None:
         """Its version cannot be had (any more)."""
         if call.ask.version is not None or not isinstance(error, VersionNotReady):
