@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -30,6 +31,14 @@ class Done:
     def wait(self, count: int) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.jobs) >= count, PATIENCE_S), self.jobs
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread brings about."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        time.sleep(0.001)
 
 
 def test_one_thread_does_jobs_in_order() -> None:
@@ -70,10 +79,7 @@ def test_as_many_threads_as_there_are_jobs_and_no_more(threads: int) -> None:
     assert lane.waiting == 2 * threads
     for gate in gates:
         gate.open.set()
-    deadline_s = time.monotonic() + PATIENCE_S
-    while now["done"] < 3 * threads:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.001)
+    until(lambda: now["done"] == 3 * threads)
     assert most == threads
 
 
@@ -144,6 +150,30 @@ def test_gathering_ends_when_it_is_full_or_late() -> None:
     short.put(4)
     done.wait(5)
     assert done.calls[-1] == [4]
+
+
+def test_whoever_gathers_is_woken_though_others_are_idle() -> None:
+    """The job that makes the company full ends the gathering at once, however many threads wait beside it."""
+    done, both = Done(), threading.Barrier(2)
+
+    def work(jobs: list[int]) -> None:
+        if jobs[0] < 2:
+            both.wait(PATIENCE_S)  # so both threads have begun
+        done(jobs)
+
+    lane = Lane(work, name="x", threads=2, company=Company(most=4, gather_s=60.0))
+    for job in range(2):
+        lane._interval_s = 1000.0  # jobs are rare
+        lane.put(job)
+    done.wait(2)
+    until(lambda: "0 waiting, 0 of 2 at work" in repr(lane))
+    lane._interval_s = 0.0  # jobs come fast
+    lane.put(10)
+    until(lambda: lane._gathering)
+    for job in range(11, 14):
+        lane.put(job)
+    done.wait(6)
+    assert done.calls[-1] == [10, 11, 12, 13]
 
 
 @pytest.mark.parametrize("company", [Company(), Company(most=5, gather_s=0.0005)])

@@ -72,7 +72,7 @@ class Lane(Generic[J]):
             if self._gathering and len(self._jobs) < self._company.most:
                 return True  # whoever gathers looks at the clock, not at every job
             if len(self._jobs) <= self._idle * self._company.most or self._threads == self._most_threads:
-                self._changed.notify()
+                self._wake()
                 return True
             self._threads += 1
         threading.Thread(target=self._run, name=self._name, daemon=True).start()
@@ -87,11 +87,18 @@ class Lane(Generic[J]):
             self._changed.notify_all()
         return left
 
+    def _wake(self) -> None:
+        """Under the lock: wake one who can do it. Where one gathers only that one can, and it may not be the first."""
+        if self._gathering:
+            self._changed.notify_all()
+        else:
+            self._changed.notify()
+
     def _run(self) -> None:
         while jobs := self._take():
             try:
                 self._work(jobs)
-            except Exception:  # noqa: BLE001 -- the thread serves others
+            except BaseException:  # noqa: BLE001 -- the thread serves others
                 _LOG.exception("%s: a fault in Segue", self._name)
             del jobs  # or what they hold lives until the next ones come
 

@@ -110,26 +110,30 @@ class Recordings:
         try:
             lease = self._board.lease(call.ask.key, version=version)
         except SegueError as error:
+            self._lanes.drop(version)  # it may have been made again since the version went, or it never was one
             self._elsewhere(call, error)
             return
         with self._watch.over(lambda: self._give_up(call, lease)) as running:
             self._detect(call, lease, running)
 
     def _detect(self, call: Call, lease: Lease[Engine], running: Running) -> None:
-        answer, told = None, None
+        error: SegueError | None = None
         try:
             with lease:
                 answer = _answer(call, lease, running)
         except _Gone:
             return
-        except (AudioError, InvalidParameter) as error:  # the fault of who asked
-            told = error
-        except SegueError as error:
-            told = error
-        except Exception as error:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
-            told = InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}")
+        except SegueError as ours:
+            error = ours
+        except BaseException as its:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
+            error = InferenceFailed(f"{lease.version}: {type(its).__name__}: {one_line(its)}")
         if lease.outcome is Outcome.ABANDONED:  # too late: it is another version's by now
             return
+        if error is None:
+            call.answer(answer)
+        else:
+            call.fail(error)
+
     def _elsewhere(self, call: Call, error: SegueError) -> None:
         """Its version cannot be had (any more)."""
         if call.ask.version is not None or not isinstance(error, VersionNotReady):
@@ -153,3 +157,26 @@ class Recordings:
             self.begin(call)
         except SegueError:
             call.fail(stalled)
+
+
+def _answer(call: Call, lease: Lease[Engine], running: Running) -> Answer:
+    """Detect. Raises _Gone when nobody waits for it any more; else whatever the model raises, and AudioError."""
+
+    def progress(_heard_ms: int, _promised_ms: int | None) -> None:
+        running.beat()
+        if call.is_gone or lease.outcome is not None:
+            raise _Gone
+
+    detector, ask = lease.model.detector, call.ask
+    detect = detector.detect_channels if ask.split else detector.detect
+    source = call.source if isinstance(call.source, bytes) else str(call.source)
+    try:
+        found = detect(source, probabilities=ask.probabilities, progress=progress, **ask.asked)  # type: ignore[arg-type]  # names are checked by the rules
+    except (AudioError, InvalidParameter):  # the fault of who asked
+        lease.release(Outcome.CANCELLED)
+        raise
+    detections = (found,) if isinstance(found, Detection) else tuple(found)
+    lease.weight = detections[0].duration_ms / 1000
+    if call.is_gone:
+        raise _Gone
+    return Answer(detections)
