@@ -269,6 +269,20 @@ def test_an_empty_journal_begins_with_the_model_of_the_settings(open_service: Op
     assert (done.who, done.why) == ("start", "the journal names no version that served")
 
 
+def test_ready_means_that_it_may_be_replaced(open_service: Open, first: Path, second: Path) -> None:
+    """While the start's own change still writes its journal a version serves, and a switch would be told to wait: only
+    when that is over is the service ready."""
+    service, gate = open_service(model=str(first)), Gate()
+    service.board.listen(lambda event: gate() if isinstance(event, Switched) and event.who == "start" else None)
+    service.start()
+    assert gate.reached.wait(PATIENCE_S)
+    assert service.board.route is not None
+    assert not service.ready
+    gate.open.set()
+    until(lambda: service.ready)
+    assert switch(service, second).changed
+
+
 def test_the_settings_may_name_a_directory_from_here(
     open_service: Open, first: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

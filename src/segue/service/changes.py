@@ -38,6 +38,12 @@ class Changes:
         self._settings = settings
         self.waits_for = "the service has not been started"
         """Why nothing serves, on one line."""
+        self._own: Operation | None = None  # the newest change of the start
+
+    @property
+    def serving(self) -> bool:
+        """Whether a version serves, and no change of the start's own is left for which another would be refused."""
+        return self._board.route is not None and (self._own is None or self._own.future.done())
 
     def switch(self, wanted: ModelSpec | VersionId, *, who: str, why: str, queue: bool = False) -> Operation:
         """Prepare a version and let it serve; the answer is a Switched.
@@ -101,11 +107,12 @@ class Changes:
             wait_s = min(most_s, 2 * wait_s)
 
     def _begin_once(self) -> None:
-        operation = Operation("restore", "what served last", who="start")
-        restored = self._operations.run(operation, lambda _: restore(self._board)).future.result()
+        self._own = Operation("restore", "what served last", who="start")
+        restored = self._operations.run(self._own, lambda _: restore(self._board)).future.result()
         if restored is None:
             wanted = ModelSpec(_default(self._settings.model))
-            self.switch(wanted, who="start", why="the journal names no version that served").future.result()
+            self._own = self.switch(wanted, who="start", why="the journal names no version that served")
+            self._own.future.result()
             return
         for failure in restored.failures:
             _LOG.error("not served again: %s", failure)

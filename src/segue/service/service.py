@@ -155,8 +155,8 @@ class Service:
 
     @property
     def ready(self) -> bool:
-        """Whether a warmed version serves."""
-        return self.board.route is not None
+        """Whether a warmed version serves, and may be replaced: the start's own change is over."""
+        return self._changes.serving
 
     def authorised(self, token: str | None) -> bool:
         """Whether that is the token."""
@@ -247,7 +247,7 @@ class Service:
             pid=os.getpid(),
             started_at=self._began_at,
             uptime_s=time.monotonic() - self._began_s,
-            ready=snapshot.route is not None,
+            ready=self.ready,
             waits_for="" if snapshot.route else self.waits_for,
             epoch=snapshot.epoch,
             route=route_report(snapshot),
