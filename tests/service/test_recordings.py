@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, VersionNotReady
+from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, UnknownVersion, VersionNotReady
 from segue.service.recordings import Answer, Ask, Call, Recordings
 from segue.service.watch import Watch
-from segue.swap import Outcome, State
+from segue.swap import Outcome, State, VersionId
 from tests.service.boards import PATIENCE_S, Board, recording
-from tests.swap.threads import Gate
+from tests.swap.threads import Gate, crowd, hectic, shaken
 
 
 class World(Board):
@@ -36,6 +36,14 @@ def until_released(world: World, count: int) -> None:
     released = threading.Event()
     world.board.listen(lambda _: released.set() if len(world.released) >= count else None)
     assert len(world.released) >= count or released.wait(PATIENCE_S)
+
+
+def until_gone(name: str) -> None:
+    """Wait for threads of that name to end."""
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()
 
 
 def test_a_recording_is_answered_by_the_version_that_serves() -> None:
@@ -72,9 +80,9 @@ def test_a_bad_recording_counts_neither_for_nor_against_the_version() -> None:
     assert world.outcomes() == [Outcome.CANCELLED] * 2
 
 
-@pytest.mark.parametrize(("kind", "outcome"), [(RuntimeError, Outcome.FAILED), (SystemExit, Outcome.CANCELLED)])
-def test_a_model_that_raises_is_told_to_its_caller(kind: type[BaseException], outcome: Outcome) -> None:
-    """Whatever a model raises is inference_failed to the caller, and ends no thread; an error counts against it."""
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_a_model_that_raises_counts_against_it_and_its_caller_is_told(kind: type[BaseException]) -> None:
+    """Whatever a model raises is inference_failed to the caller and a failed lease, and ends no thread."""
     world = World("a", threads=1)
 
     def fail(_: object) -> None:
@@ -84,7 +92,7 @@ def test_a_model_that_raises_is_told_to_its_caller(kind: type[BaseException], ou
     with pytest.raises(InferenceFailed, match=f"{kind.__name__}: out of luck"):
         world.begin().future.result(PATIENCE_S)
     until_released(world, 1)
-    assert world.outcomes() == [outcome]
+    assert world.outcomes() == [Outcome.FAILED]
     world.during.clear()
     world.begin().future.result(PATIENCE_S)
 
@@ -126,6 +134,50 @@ def test_a_recording_that_wants_one_version_gets_no_other() -> None:
     for call in (waiting, world.begin(version=version)):
         with pytest.raises(VersionNotReady):
             call.future.result(PATIENCE_S)
+
+
+def test_a_version_that_nobody_added_leaves_no_thread() -> None:
+    """Whatever names requests make up, each is refused, and nothing is kept of it; one that serves is not disturbed."""
+    world = World("a")
+    made_up = [VersionId(f"v{number}") for number in range(20)]
+    for version in made_up:
+        with pytest.raises(UnknownVersion):
+            world.begin(version=version).future.result(PATIENCE_S)
+    for version in made_up:
+        until_gone(f"recordings {version}")
+    assert world.recordings._lanes._lanes == {}
+    assert world.begin().future.result(PATIENCE_S)
+
+
+def test_no_recording_is_lost_while_versions_come_and_go() -> None:
+    """Under a scheduler in a hurry, with versions replaced, dropped and failed, each call is answered, by a version
+    that was there. Guard: a call that a closed lane refuses, or gives back, is begun again."""
+    world, over = World("a", "b", "c"), threading.Event()
+    calls: list[list[Call]] = [[] for _ in range(4)]
+    data = recording(0.1)
+
+    def ask(number: int) -> None:
+        for turn in range(60):
+            calls[number].append(world.begin(data, key=f"{number}-{turn}"))
+
+    def replace() -> None:
+        while not over.is_set():
+            for name in "bca":
+                version = world.serve(name)
+                for other in set(world.versions.values()) - {version}:
+                    world.recordings.drop(other)
+
+    replacing = threading.Thread(target=replace)
+    replacing.start()
+    try:
+        with hectic(), shaken(files=("lanes.py", "recordings.py")), crowd(4, ask):
+            pass
+    finally:
+        over.set()
+        replacing.join(PATIENCE_S)
+    for call in (call for each in calls for call in each):
+        assert call.future.result(PATIENCE_S).detections[0].model.version in world.versions.values()
+    assert world.leases == 0
 
 
 def test_a_client_that_goes_before_its_turn_costs_nothing() -> None:
@@ -173,6 +225,29 @@ def test_a_call_that_stalls_is_answered_elsewhere_once_and_its_version_fails() -
     gate.open.set()  # it comes back after all
     until_released(world, 2)
     assert sorted(outcome.value for outcome in world.outcomes()) == ["abandoned", "ok"]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, SystemExit, AudioUndecodable])
+def test_an_error_that_comes_late_is_nobody_s_answer(kind: type[BaseException]) -> None:
+    """A call that was given up and then raises, before another version has answered, does not fail its caller."""
+    world, gate, other = World("a", "b"), Gate(), Gate()
+    world.serve("b")
+
+    def hang(_: object) -> None:
+        gate()
+        raise kind("the device timed out")
+
+    world.during |= {"b": hang, "a": lambda _: other()}
+    call = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    world.watch.look()
+    assert other.reached.wait(PATIENCE_S)
+    world.recordings.drop(world.versions["b"])
+    gate.open.set()
+    until_gone(f"recordings {world.versions['b']}")
+    assert not call.future.done()
+    other.open.set()
+    assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
 
 
 def test_a_call_that_stalls_everywhere_is_an_error() -> None:

@@ -125,7 +125,7 @@ class Recordings:
             return
         except SegueError as ours:
             error = ours
-        except BaseException as its:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
+        except Exception as its:  # noqa: BLE001 -- whatever a model raises, its caller is told, and the lease has it
             error = InferenceFailed(f"{lease.version}: {type(its).__name__}: {one_line(its)}")
         if lease.outcome is Outcome.ABANDONED:  # too late: it is another version's by now
             return
@@ -175,6 +175,10 @@ def _answer(call: Call, lease: Lease[Engine], running: Running) -> Answer:
     except (AudioError, InvalidParameter):  # the fault of who asked
         lease.release(Outcome.CANCELLED)
         raise
+    except (Exception, _Gone):
+        raise
+    except BaseException as error:  # a model that exits has failed too, and the lease is to know
+        raise InferenceFailed(f"{lease.version}: {type(error).__name__}: {one_line(error)}") from error
     detections = (found,) if isinstance(found, Detection) else tuple(found)
     lease.weight = detections[0].duration_ms / 1000
     if call.is_gone:
