@@ -29,39 +29,48 @@ def home(tmp_path: Path, model_directory: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """How often it is killed inside of a switch, and outside; and how soon it must be ready again each time."""
+    """How often it is killed inside of a switch, after one, and while it starts again after that; and how soon it must
+    be ready each time that it may start."""
 
     inside: int
-    outside: int
+    after: int
+    starting: int
     ready_s: float
 
 
-@pytest.mark.parametrize("size", [small(Kills(2, 2, ready_s=6)), full(Kills(25, 25, ready_s=3))])
+@pytest.mark.parametrize("size", [small(Kills(2, 1, 1, ready_s=6)), full(Kills(25, 15, 10, ready_s=3))])
 def test_what_was_acknowledged_serves_again(
     size: Kills, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
 ) -> None:
-    """A server that is killed at random moments, half of them inside of a switch, and started again: it serves the
+    """A server that is killed at random moments, half of them inside of a switch, some while it starts: it serves the
     route that was acknowledged last, or the one being installed, and answers with it; the journal is whole; it is soon
     ready again."""
     six, chance = variants(home, model_directory, tmp_path), random.Random(0)
     truth, (recording,) = Truth(six), recordings(long_speech, 1, seconds=9)
-    inside, outside, new, ready_s = 0, 0, 0, list[float]()
+    inside, after, starting, new, ready_s = 0, 0, 0, 0, list[float]()
     with Server(home, max_resident=3) as server:
         Operator(server).switch(six[0])
         serving = six[0]
-        while inside < size.inside or outside < size.outside:
+        while inside < size.inside or after < size.after:
             wanted = chance.choice([each for each in six if each != serving])
             moment = _MOMENTS[inside % 2] if inside < size.inside else _after
             is_inside = not _switch_and_kill(server, wanted, moment, chance)
-            inside, outside = inside + is_inside, outside + (not is_inside)
+            inside, after = inside + is_inside, after + (not is_inside)
+            if starting < size.starting:
+                starting += 1
+                server.start(wait=False)
+                time.sleep(chance.uniform(0, 1.5))
+                server.kill()
             server.restart()
             ready_s.append(server.ready_s)
             serving = _check(server, truth, recording, [serving, wanted] if is_inside else [wanted])
             new += is_inside and serving is wanted
     report(
-        f"kill -9 at {inside + outside} moments",
+        f"kill -9 at {inside + after + starting} moments",
         inside_of_a_switch=inside,
         of_which_the_new_route_served=new,
+        after_a_switch=after,
+        while_it_started=starting,
         seconds_until_ready=f"{statistics.median(ready_s):.2f} (most {max(ready_s):.2f})",
     )
     assert max(ready_s) < size.ready_s

@@ -79,7 +79,7 @@ def test_nobody_notices(size: Crowd, home: Path, six: list[Variant], long_speech
     loaded; and in the end all leases are back.
     """
     truth, chance, files = Truth(six), random.Random(0), recordings(long_speech, 12, seconds=9)
-    with Server(home, max_resident=3) as server:
+    with Server(home, max_resident=2) as server:
         operator = Operator(server)
         operator.switch(six[0])
         with (
