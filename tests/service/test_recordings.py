@@ -230,10 +230,11 @@ def test_a_call_that_stalls_is_answered_elsewhere_once_and_its_version_fails() -
 @pytest.mark.parametrize("kind", [RuntimeError, SystemExit, AudioUndecodable])
 def test_an_error_that_comes_late_is_nobody_s_answer(kind: type[BaseException]) -> None:
     """A call that was given up and then raises, before another version has answered, does not fail its caller."""
-    world, gate, other = World("a", "b"), Gate(), Gate()
+    world, gate, other, hanging = World("a", "b"), Gate(), Gate(), list[threading.Thread]()
     world.serve("b")
 
     def hang(_: object) -> None:
+        hanging.append(threading.current_thread())
         gate()
         raise kind("the device timed out")
 
@@ -244,7 +245,8 @@ def test_an_error_that_comes_late_is_nobody_s_answer(kind: type[BaseException]) 
     assert other.reached.wait(PATIENCE_S)
     world.recordings.drop(world.versions["b"])
     gate.open.set()
-    until_gone(f"recordings {world.versions['b']}")
+    hanging[0].join(PATIENCE_S)
+    assert not hanging[0].is_alive()
     assert not call.future.done()
     other.open.set()
     assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
