@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from segue.edges import serve, stream
+from segue.edges import stream
+from segue.edges.serve import command as serve
 from segue.service import rounds
 from segue.service.streams import DEADLINES_S, Policy
 from segue.settings import Settings

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from segue.edges import serve
+from segue.edges.serve import command as serve
 from segue.service import Service
 from segue.service.engine import Engine
 from segue.settings import read_settings

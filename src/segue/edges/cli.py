@@ -39,7 +39,9 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "detect": Entry("segue.edges.batch.command:detect", "Find where the speech is in recordings."),
-        "serve": Entry("segue.edges.serve:serve", "Run the service, with a model that can be replaced while it runs."),
+        "serve": Entry(
+            "segue.edges.serve.command:serve", "Run the service, with a model that can be replaced while it runs."
+        ),
         "switch": Entry(
             "segue.edges.control.switch:switch", "Replace the model of the running service, without a pause."
         ),

@@ -23,7 +23,6 @@ from segue.errors import InvalidParameter
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
-    from uvicorn._types import ASGISendEvent
 
     from segue.service import Service
     from segue.settings import Settings
@@ -33,8 +32,9 @@ ROUTERS = ("segue.edges.stream:router",)
 """Routers that join the app."""
 
 _MOST_MESSAGE_BYTES = 2**20
-_FIRST_BYTE_S = 15
-_LAST_BYTE_S = 15
+_PONG_S = 15
+_OTHER_DESCRIPTORS = 256
+_FEWEST_CONNECTIONS = 64
 _LOG = logging.getLogger("segue.serve")
 
 
@@ -115,30 +115,17 @@ def _build(service: "Service") -> "FastAPI":
 
 
 def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Protocol]]":
-    """uvicorn's, for HTTP and for WebSockets, with an end to every wait."""
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-    from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    """For HTTP and for WebSockets. Some descriptors are left for what the service itself opens."""
+    from segue.edges.serve.connection import Connection
+    from segue.edges.serve.websocket import LAST_BYTE_S, WebSocket
 
-    class Http(HttpToolsProtocol):
-        """A connection that says nothing is closed, not kept for ever."""
+    class Http(Connection):
+        most = max(_FEWEST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_DESCRIPTORS)
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-            super().connection_made(transport)
-            self.timeout_keep_alive_task = self.loop.call_later(_FIRST_BYTE_S, self.timeout_keep_alive_handler)
+    class Live(WebSocket):
+        last_byte_s = min(LAST_BYTE_S, idle_s)
 
-    class WebSocket(WebSocketsSansIOProtocol):
-        """A client that reads nothing cannot keep what is left to be read, and its connection, for ever."""
-
-        def on_task_complete(self, task: "asyncio.Task[None]") -> None:
-            super().on_task_complete(task)
-            self.loop.call_later(min(_LAST_BYTE_S, idle_s), self.transport.abort)
-
-        async def send(self, message: "ASGISendEvent") -> None:
-            await super().send(message)
-            if self.initial_response is not None and self.close_sent:
-                self.handshake_complete = True  # it was refused, which is no fault to be logged
-
-    return Http, WebSocket
+    return Http, Live
 
 
 def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
@@ -178,7 +165,7 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
             date_header=False,
             ws_max_size=_MOST_MESSAGE_BYTES,
             # A pong that waits behind audio is not read: a dead connection is noticed by what it does not bring.
-            ws_ping_timeout=service.settings.stream_idle_s + _FIRST_BYTE_S,
+            ws_ping_timeout=service.settings.stream_idle_s + _PONG_S,
             ws_per_message_deflate=False,  # audio does not shrink, and a small message could hold a large one
             timeout_graceful_shutdown=1,  # what had a deadline has had it
             ssl_certfile=tls[0],

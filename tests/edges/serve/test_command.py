@@ -20,10 +20,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scripts.speech import Samples
-from segue.edges import serve
+from segue.edges.serve import command as serve
 from tests.e2e.server import SEGUE, Server, home_with, until
 
-CERTIFICATE = Path(__file__).parents[1] / "client" / "certificate.pem"
+CERTIFICATE = Path(__file__).parents[2] / "client" / "certificate.pem"
 RATE = 16_000
 
 
