@@ -107,7 +107,7 @@ def encode_av(
 
 
 def _layout(frames: NDArray[np.float32]) -> str:
-    return "mono" if frames.shape[1] == 1 else "stereo"
+    return {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1", 16: "hexadecagonal"}[frames.shape[1]]
 
 
 def _audio_frame(part: NDArray[np.float32], sound: av.AudioStream, *, rate: int, at: int) -> av.AudioFrame:

@@ -21,6 +21,16 @@ def test_stereo_from_libav() -> None:
     assert np.abs(left[9600:38_400] / 2 - right[9600:38_400]).max() < 0.03
 
 
+@pytest.mark.parametrize("channels", [6, 8, 16])
+def test_many_channels(channels: int) -> None:
+    """All arrive, each at its level: with eight or more PyAV's own way to them reads beyond libav's list of planes."""
+    sound = tone(1.0, rate=48_000, hz=100.0) * np.linspace(1, 0.4, channels, dtype=np.float32)
+    decoded = decode(encode("m4a", sound, rate=48_000), target_rate=48_000, channels="split")
+    levels = np.abs(joined(decoded)[:, 9_600:38_400]).max(axis=1)
+    assert decoded.source_channels == channels
+    assert np.abs(levels - np.linspace(0.5, 0.2, channels)).max() < 0.05
+
+
 def test_an_mp3_cut_anywhere_decodes_what_it_holds() -> None:
     """9 KB out of the middle of an mp3, and one cut off at the end, are recordings."""
     mp3 = encode("mp3", tone(20.0, rate=44_100), rate=44_100)

@@ -32,6 +32,9 @@ _UNFRAMED = {"aac", "ac3", "amr", "eac3", "latm", "loas", "mp3", "mpegts", "mpeg
 _HEADER_BYTES = 2**14
 """More than any header: a FLAC of no samples has 8 KB. What is longer and holds no packet is broken, not silent."""
 
+_DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}
+"""Of libav's sample formats, packed; planar ones have the same name with a p behind it."""
+
 _PROMISES = {"caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "wv"}
 """Whose duration is written in the file. Elsewhere libav guesses it from the bit rate."""
 
@@ -130,14 +133,27 @@ def _planes(
                 f"{source.name}: changes from {rate} Hz and {channels} channels to {frame.sample_rate} Hz and "
                 f"{frame.layout.nb_channels} in the middle; split it there"
             )
-        try:
-            data = frame.to_ndarray()
-        except ValueError as error:  # 64-bit integers (s64, s64p): of libav's twelve formats the only ones
-            raise AudioUndecodable(
-                f"{source.name}: its samples are of format {frame.format.name}, which is not accepted; "
-                "convert them to 16-bit, 32-bit or float"
-            ) from error
-        yield data if frame.format.is_planar else data.reshape(-1, channels).T
+        yield _plane(frame, channels, source)
+
+
+def _plane(frame: "av.AudioFrame", channels: int, source: Source) -> NDArray[Any]:
+    """Samples of shape (channels, n).
+
+    Not by ``AudioFrame.to_ndarray`` or ``planes``: PyAV looks for the end of libav's list of planes by a null that is
+    not there from eight channels on, and reads what lies behind it: a 7.1 recording ended the process.
+    """
+    from av.audio.plane import AudioPlane
+
+    dtype = _DTYPES.get(frame.format.packed.name)
+    if dtype is None:  # 64-bit integers
+        raise AudioUndecodable(
+            f"{source.name}: its samples are of format {frame.format.name}, which is not accepted; "
+            "convert them to 16-bit, 32-bit or float"
+        )
+    if not frame.format.is_planar:
+        packed = np.frombuffer(AudioPlane(frame, 0), dtype, frame.samples * channels)
+        return packed.reshape(-1, channels).T
+    return np.stack([np.frombuffer(AudioPlane(frame, index), dtype, frame.samples) for index in range(channels)])
 
 
 def _blocks(planes: Iterator[NDArray[Any]], most: int, source: Source) -> Iterator[Block]:
