@@ -150,10 +150,14 @@ def _plane(frame: "av.AudioFrame", channels: int, source: Source) -> NDArray[Any
             f"{source.name}: its samples are of format {frame.format.name}, which is not accepted; "
             "convert them to 16-bit, 32-bit or float"
         )
+
+    def plane(index: int, count: int) -> NDArray[Any]:
+        data: NDArray[Any] = np.frombuffer(cast(memoryview, AudioPlane(frame, index)), dtype, count)  # it is a buffer
+        return data
+
     if not frame.format.is_planar:
-        packed = np.frombuffer(AudioPlane(frame, 0), dtype, frame.samples * channels)
-        return packed.reshape(-1, channels).T
-    return np.stack([np.frombuffer(AudioPlane(frame, index), dtype, frame.samples) for index in range(channels)])
+        return plane(0, frame.samples * channels).reshape(-1, channels).T
+    return np.stack([plane(index, frame.samples) for index in range(channels)])
 
 
 def _blocks(planes: Iterator[NDArray[Any]], most: int, source: Source) -> Iterator[Block]:
