@@ -176,6 +176,32 @@ def test_whoever_gathers_is_woken_though_others_are_idle() -> None:
     assert done.calls[-1] == [10, 11, 12, 13]
 
 
+def test_what_is_more_than_the_company_is_done_by_another_thread() -> None:
+    """What comes while one gathers, beyond what it takes, waits for no call of it. Guard: who takes wakes another."""
+    done, meeting = Done(), threading.Barrier(2)
+
+    def work(jobs: list[int]) -> None:
+        meeting.wait(PATIENCE_S)  # the rest is under way as well, or nobody goes on
+        done(jobs)
+
+    lane = Lane(work, name="x", threads=2, company=Company(most=4, gather_s=60.0))
+    lane._interval_s = 1000.0  # each comes alone, so that both threads begin
+    lane.put(0)
+    lane.put(1)
+    for turn in range(20):
+        until(lambda: "0 waiting, 0 of 2 at work" in repr(lane))
+        lane._interval_s = 0.0
+        lane.put(0)
+        until(lambda: lane._gathering)
+        with lane._changed:
+            lane._interval_s = 1000.0  # who takes the rest waits for nobody
+            for job in range(1, 5):
+                lane.put(job)
+        done.wait(2 + 5 * (turn + 1))
+    until(lambda: "0 waiting, 0 of 2 at work" in repr(lane))
+    assert sorted(map(len, done.calls)) == [1] * 22 + [4] * 20
+
+
 @pytest.mark.parametrize("company", [Company(), Company(most=5, gather_s=0.0005)])
 def test_no_job_is_lost_or_done_twice(company: Company) -> None:
     """Eight threads put, three work, with a scheduler in a hurry: each job is done once. Guard: the condition."""
@@ -226,11 +252,14 @@ def test_a_closed_lane_gives_back_what_nobody_took_and_ends_its_threads() -> Non
     assert not lane.put(3)
     gate.open.set()
     done.wait(1)
-    for thread in threading.enumerate():
-        if thread.name == "a lane that ends":
-            thread.join(PATIENCE_S)
-            assert not thread.is_alive()
+    until(lambda: not any(thread.name == "a lane that ends" for thread in threading.enumerate()))
     assert done.jobs == [0]
+    idle = Lane(Done(), name="a lane that ends", threads=2)
+    idle.put(0)
+    idle.put(1)
+    until(lambda: "0 waiting, 0 of" in repr(idle))
+    assert idle.close() == []
+    until(lambda: not any(thread.name == "a lane that ends" for thread in threading.enumerate()))
 
 
 def test_what_waits_for_a_version_that_is_gone_is_begun_again() -> None:

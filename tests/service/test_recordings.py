@@ -9,7 +9,7 @@ import pytest
 from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, UnknownVersion, VersionNotReady
 from segue.service.recordings import Answer, Ask, Call, Recordings
 from segue.service.watch import Watch
-from segue.swap import Outcome, State, VersionId
+from segue.swap import Outcome, Route, State, VersionId
 from tests.service.boards import PATIENCE_S, Board, recording
 from tests.swap.threads import Gate, crowd, hectic, shaken
 
@@ -253,8 +253,9 @@ def test_an_error_that_comes_late_is_nobody_s_answer(kind: type[BaseException]) 
 
 
 def test_a_call_that_stalls_everywhere_is_an_error() -> None:
-    """Given up a second time, or with nowhere to go, its caller is told."""
-    world, gate, other = World("a", "b"), Gate(), Gate()
+    """Given up a second time its caller is told: it does not go on to hang every version that there is."""
+    world, gate, other = World("c", "a", "b"), Gate(), Gate()
+    world.serve("a")
     world.serve("b")
     world.during |= {"b": lambda _: gate(), "a": lambda _: other()}
     call = world.begin()
@@ -263,6 +264,27 @@ def test_a_call_that_stalls_everywhere_is_an_error() -> None:
         world.watch.look()
     with pytest.raises(InferenceFailed, match="given up"):
         call.future.result(PATIENCE_S)
+    assert world.board.route == Route(world.versions["c"])
+    assert world.begin().future.result(PATIENCE_S)
+    gate.open.set()
+    other.open.set()
+
+
+def test_a_call_that_stalls_with_nowhere_to_go_is_an_error() -> None:
+    """The only version hangs, or the one that it must be: its caller is told at once, whatever else serves."""
+    world, gate, other = World("a", "b"), Gate(), Gate()
+    world.during |= {"b": lambda _: gate(), "a": lambda _: other()}
+    pinned = world.begin(version=world.versions["b"])
+    assert gate.reached.wait(PATIENCE_S)
+    world.watch.look()
+    alone = world.begin()
+    assert other.reached.wait(PATIENCE_S)
+    world.watch.look()
+    for call in (pinned, alone):
+        with pytest.raises(InferenceFailed, match="given up"):
+            call.future.result(PATIENCE_S)
+    with pytest.raises(NotReady):
+        world.begin()
     gate.open.set()
     other.open.set()
 

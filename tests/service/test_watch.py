@@ -56,9 +56,11 @@ def test_calls_come_and_go_while_somebody_looks() -> None:
     for thread in threads:
         thread.start()
     until_s = time.monotonic() + 0.3
-    while time.monotonic() < until_s:
-        watch.look()
-    over.set()
-    for thread in threads:
-        thread.join(PATIENCE_S)
+    try:
+        while time.monotonic() < until_s:
+            watch.look()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join(PATIENCE_S)
     assert gone == []
