@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from segue.service.watch import Watch
 from tests.swap.threads import PATIENCE_S
 
@@ -64,3 +66,18 @@ def test_calls_come_and_go_while_somebody_looks() -> None:
         for thread in threads:
             thread.join(PATIENCE_S)
     assert gone == []
+
+
+def test_one_that_cannot_be_given_up_keeps_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """What goes wrong in giving up one call is logged, and the others that have stalled are given up all the same."""
+    watch, gone = Watch(-1.0), list[str]()
+
+    def fail() -> None:
+        gone.append("x")
+        raise RuntimeError("made to fail")
+
+    with watch.over(fail), watch.over(fail), watch.over(fail):
+        watch.look()
+        watch.look()
+    assert len(gone) == 3
+    assert caplog.text.count("made to fail") >= 3

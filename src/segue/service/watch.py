@@ -1,10 +1,13 @@
 """Calls in progress, and what becomes of those that never come back."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,4 +49,7 @@ class Watch:
             stalled = [running for running in self._running if now_s - running.beat_at_s > self._stall_s]
             self._running.difference_update(stalled)
         for running in stalled:
-            running.give_up()
+            try:
+                running.give_up()
+            except Exception:  # noqa: BLE001 -- nobody looks at these again: the others must be given up now
+                _LOG.exception("a stalled call could not be given up")
