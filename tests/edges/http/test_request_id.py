@@ -1,5 +1,6 @@
 """``X-Request-ID`` on every answer, and the last word on what nobody caught."""
 
+import asyncio
 import logging
 import re
 
@@ -70,3 +71,26 @@ def test_a_fault_in_the_middle_of_an_answer_cuts_it(caplog: pytest.LogCaptureFix
     with serving(RequestID(app)) as address, pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(f"{address.url}/middle", timeout=30)
     assert len([record for record in caplog.records if record.exc_info]) == 1
+
+
+def test_what_the_server_does_not_wait_for_any_longer_is_told_so(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that ends cancels what is left: 503 ``shutting_down`` in the one form, and no traceback; an answer that
+    has begun is cut."""
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        if scope["path"] == "/begun":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"9")]})
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        raise asyncio.CancelledError  # as it comes out of whatever was awaited
+
+    with serving(RequestID(endless)) as address:
+        answer = requests.get(address.url, timeout=30)
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            requests.get(f"{address.url}/begun", timeout=30)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (503, "shutting_down")
+    assert error["request_id"] == answer.headers["X-Request-ID"]
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["Connection"] == "close"
+    assert not [record for record in caplog.records if record.exc_info]

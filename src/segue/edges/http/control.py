@@ -4,6 +4,10 @@ Whatever may wait for a lock or the disk runs in a thread. A client that goes aw
 """
 
 import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -155,10 +159,8 @@ async def change(request: Request, change_id: str) -> Response:
 )
 async def remove(request: Request, version: str, query: Annotated[schemas.Deadline, Query()]) -> Response:
     """Give it no new requests, wait for those that it has, and close it."""
-    removed = await run_in_threadpool(
-        service_of(request).remove, VersionId(version), deadline_s=query.deadline_s, who=who_of(request)
-    )
-    return _json(reports.plain(removed))
+    work = partial(service_of(request).remove, VersionId(version), deadline_s=query.deadline_s, who=who_of(request))
+    return _json(reports.plain(await _aside(work)))
 
 
 @router.get(
@@ -182,6 +184,23 @@ async def _changed(operation: Operation, *, wait: bool) -> Response:
 async def _outcome(operation: Operation) -> Any:
     """What it brought. Whoever waits may go away, and the change goes on. Raises what it failed with."""
     return await asyncio.shield(asyncio.wrap_future(operation.future))
+
+
+async def _aside(work: Callable[[], Any]) -> Any:
+    """Run what may wait for an hour, in a thread of its own.
+
+    Those of ``run_in_threadpool`` are forty, which others need at once; and the process does not end before they do.
+    """
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 -- whoever waits must hear of it
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="remove", daemon=True).start()
+    return await asyncio.shield(asyncio.wrap_future(future))
 
 
 def _json(value: object, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -1,12 +1,14 @@
 """``X-Request-ID`` on every answer: the client's own, or one made here. And the last word on what nobody caught."""
 
+import asyncio
 import logging
 import re
 import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from segue.edges.http.errors import internal
+from segue.edges.http.errors import internal, respond
+from segue.errors import ShuttingDown
 
 _LOG = logging.getLogger(__name__)
 _ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -40,6 +42,12 @@ class RequestID:
 
         try:
             await self._app(scope, receive, send_named)
+        except asyncio.CancelledError:  # by the server that ends: it has waited for as long as it may
+            if scope["type"] == "http" and not started:
+                error = ShuttingDown("the service was stopped before this was done: try again later", retry_after_s=5)
+                answer = respond(error, request_id)
+                answer.headers["Connection"] = "close"
+                await answer(scope, receive, send_named)
         except Exception:
             if scope["type"] != "http":
                 raise
