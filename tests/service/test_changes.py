@@ -332,3 +332,26 @@ def test_with_nothing_to_be_had_it_waits_and_a_switch_ends_the_waiting(open_serv
     assert "iic/nowhere" in service.waits_for
     switch(service, first)
     assert service.status().waits_for == ""
+
+
+def test_a_default_that_does_not_come_makes_way(open_service: Open, first: Path, second: Path) -> None:
+    """While the start waits for its default, a switch takes its place at once, and is what serves in the end; why it is
+    not ready is said with the step that it is at."""
+    service, gate = open_service(model=str(first)), Gate()
+    load = service.board._fleet._loader
+
+    def loader(resolved: Any) -> Any:
+        if resolved.spec.model_id == str(first):
+            gate()
+        return load(resolved)
+
+    service.board._fleet._loader = loader
+    service.start()
+    assert gate.reached.wait(PATIENCE_S)
+    assert str(first) in service.waits_for
+    assert "load" in service.waits_for
+    wanted = switch(service, second).route
+    assert service.ready
+    gate.open.set()
+    until(lambda: service.status().under_way is None)
+    assert service.board.route == wanted

@@ -313,6 +313,26 @@ def test_cancel_leaves_the_route() -> None:
     assert world.board.cancel() == ""
 
 
+def test_before_anything_serves_a_change_can_be_cancelled() -> None:
+    """By a rollback, though there is nowhere to go back to: nobody waits for a first model that never comes. And alone
+    where nothing serves yet, if only that is meant."""
+    world = World()
+    a, b = world.ready("a", "b")
+    with world.board.change("to a") as change:
+        with pytest.raises(NothingToRollBack, match="nothing serves; switch to a is cancelled"):
+            world.board.rollback()
+        with pytest.raises(Superseded):
+            world.board.switch(Route(a), change=change)
+    with world.board.change("to a") as first:
+        assert world.board.cancel(first=change) == ""
+        assert world.board.cancel(first=first) == "switch to a"
+    world.board.switch(Route(a))
+    with world.board.change("to b") as change:
+        assert world.board.cancel(first=change) == ""
+        world.board.switch(Route(b), change=change)
+    assert world.board.route == Route(b)
+
+
 # -- leases --------------------------------------------------------------------------------------------------------
 
 

@@ -36,8 +36,7 @@ class Changes:
         self._operations = operations
         self._store = store
         self._settings = settings
-        self.waits_for = "the service has not been started"
-        """Why nothing serves, on one line."""
+        self._waits_for = "the service has not been started"
         self._own: Operation | None = None  # the newest change of the start
 
     @property
@@ -45,15 +44,33 @@ class Changes:
         """Whether a version serves, and no change of the start's own is left for which another would be refused."""
         return self._board.route is not None and (self._own is None or self._own.future.done())
 
-    def switch(self, wanted: ModelSpec | VersionId, *, who: str, why: str, queue: bool = False) -> Operation:
+    @property
+    def waits_for(self) -> str:
+        """Why nothing serves, on one line."""
+        own = self._own
+        if own is None or own.future.done() or not own.steps:
+            return self._waits_for
+        step = own.steps[-1]
+        return f"{own.what} is being prepared ({' '.join(filter(None, (step.step, step.detail)))})"
+
+    def switch(
+        self,
+        wanted: ModelSpec | VersionId,
+        *,
+        who: str,
+        why: str,
+        queue: bool = False,
+        expected_epoch: int | None = None,
+    ) -> Operation:
         """Prepare a version and let it serve; the answer is a Switched.
 
-        Raises InvalidParameter and InvalidModelID for what can never be, and Busy when another change is under way and
-        it is not to ``queue``.
+        It takes the place of the start's default, if that is not there yet. Raises InvalidParameter and InvalidModelID
+        for what can never be, and Busy when another change is under way and it is not to ``queue``.
         """
         _check(wanted)
+        self._make_way(who)
         operation = Operation("switch", str(wanted), who=who, why=why)
-        change = partial(self._board.change, str(wanted), who=who, why=why)
+        change = partial(self._board.change, str(wanted), who=who, why=why, expected_epoch=expected_epoch)
         if not queue:
             operation.change = change()
 
@@ -94,24 +111,37 @@ class Changes:
         """Until something serves or the process ends: serve what served last, or else the default model."""
         wait_s, most_s = _RETRY_S
         while not stopping.is_set() and self._board.route is None:
-            self.waits_for = "the model is being prepared"
+            self._waits_for = "the model is being prepared"
             try:
                 self._begin_once()
             except Busy as error:
-                self.waits_for = str(error)
+                self._waits_for = str(error)
             except SegueError as error:
-                self.waits_for = f"{error} (tried again in {wait_s:.0f} s; segue switch MODEL serves another)"
-                _LOG.error("nothing serves: %s", self.waits_for)
+                self._waits_for = f"{error} (tried again in {wait_s:.0f} s; segue switch MODEL serves another)"
+                _LOG.error("nothing serves: %s", self._waits_for)
             if self._board.route is not None or stopping.wait(wait_s):
                 return
             wait_s = min(most_s, 2 * wait_s)
 
+    def _make_way(self, who: str) -> None:
+        """Whoever asks for a model need not wait for a default that nobody asked for."""
+        own = self._own
+        if own is None or own.verb != "switch" or own.change is None:
+            return
+        if self._board.cancel(who=who, first=own.change):
+            self._operations.tend()  # it is over now, though its thread may be waiting for a hub
+
     def _begin_once(self) -> None:
+        epoch = self._board.epoch
+        if self._board.route is not None:
+            return
         self._own = Operation("restore", "what served last", who="start")
         restored = self._operations.run(self._own, lambda _: restore(self._board)).future.result()
         if restored is None:
             wanted = ModelSpec(_default(self._settings.model))
-            self._own = self.switch(wanted, who="start", why="the journal names no version that served")
+            self._own = self.switch(
+                wanted, who="start", why="the journal names no version that served", expected_epoch=epoch
+            )
             self._own.future.result()
             return
         for failure in restored.failures:

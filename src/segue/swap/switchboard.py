@@ -262,7 +262,7 @@ class Switchboard(Generic[T]):
         """
         change = Change("rollback", "", who=who, why=why, evidence=evidence, end=self._current.end)
         with self._lock:
-            if self._current.serving is None and not self._current.back:
+            if self._current.serving is None and not self._current.back and self._current.under_way is None:
                 raise NothingToRollBack("nothing serves, and nothing did before")
             if self._current.under_way is not None and self._current.under_way.verb == "rollback":
                 raise self._current.busy()
@@ -273,14 +273,18 @@ class Switchboard(Generic[T]):
         with change:
             if route is None:
                 also = f"; {cancelled} is cancelled" if cancelled else ""
-                raise NothingToRollBack(
-                    f"no earlier route can be gone back to: {self._current.route} goes on serving{also}"
-                )
+                goes_on = f"{self._current.route} goes on serving" if self._current.route else "nothing serves"
+                raise NothingToRollBack(f"no earlier route can be gone back to: {goes_on}{also}")
             return self.reinstate(route, back, change=change)
 
-    def cancel(self, *, who: str = "") -> str:
-        """Cancel the change under way, as a rollback does, and leave the route; what it was, or an empty text."""
+    def cancel(self, *, who: str = "", first: Change | None = None) -> str:
+        """Cancel the change under way, as a rollback does, and leave the route; what it was, or an empty text.
+
+        With ``first``, only if it is this one, and nothing serves yet.
+        """
         with self._lock:
+            if first is not None and (self._current.under_way is not first or self._current.serving is not None):
+                return ""
             return self._current.cancel(who or "request")
 
     def reinstate(self, route: Route, back: tuple[Route, ...], *, change: Change) -> Switched:
