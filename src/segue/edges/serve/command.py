@@ -177,7 +177,7 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
 def _set_up_process() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # NumPy's, read when it is imported: a model that is loaded must not take every core from the requests of the moment.
+    # NumPy's, read at its import: loading a model must not take every core from the requests of the moment.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or soft < hard:  # a connection is a descriptor
