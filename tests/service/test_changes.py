@@ -1,9 +1,11 @@
 """Changes of a real service with real, small models: what they install, and that what fails installs nothing."""
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from segue.errors import (
     ModelInvalid,
     ModelNotFound,
     NothingToRollBack,
+    ShuttingDown,
     Superseded,
     UnknownVersion,
 )
@@ -45,7 +48,7 @@ def open_service(tmp_path: Path) -> Iterator[Open]:
 
 
 def settings_at(home: Path, **settings: Any) -> Settings:
-    return read_settings(home=home, connect_timeout_s=0.01, fetch_timeout_s=0.01, **settings)
+    return read_settings(home=home, **({"connect_timeout_s": 0.01, "fetch_timeout_s": 0.01} | settings))
 
 
 @pytest.fixture
@@ -193,17 +196,17 @@ def test_what_can_never_be_is_refused_at_once(open_service: Open, first: Path) -
 # -- one at a time -------------------------------------------------------------------------------------------------
 
 
-def slow(service: Service, gate: Gate) -> None:
-    """Let the next load wait in ``gate``."""
-    fleet = service.board._fleet
-    load = fleet._loader
+def slow(service: Service, gate: Gate, moment: str = "_loader") -> None:
+    """Let the next load, or its trial (``_warm``), wait in ``gate``."""
+    fleet: Any = service.board._fleet
+    real = getattr(fleet, moment)
 
-    def loader(resolved: Any) -> Any:
-        fleet._loader = load
+    def wait_first(given: Any) -> Any:
+        setattr(fleet, moment, real)
         gate()
-        return load(resolved)
+        return real(given)
 
-    fleet._loader = loader
+    setattr(fleet, moment, wait_first)
 
 
 def test_a_second_change_is_refused_or_waits_its_turn(open_service: Open, first: Path, second: Path) -> None:
@@ -215,19 +218,21 @@ def test_a_second_change_is_refused_or_waits_its_turn(open_service: Open, first:
     with pytest.raises(Busy, match=f"switch {first} by ann is under way"):
         service.switch(ModelSpec(str(second)), who="ben")
     two = service.switch(ModelSpec(str(second)), who="ben", queue=True)
-    assert service.status().under_way in (one, two)
+    until(lambda: bool(two.steps))
+    assert service.status().under_way is one  # and not what waits for it
     gate.open.set()
     assert wait(one).changed
     assert wait(two).previous == wait(one).route
     assert two.steps[0].step == "wait"
 
 
-def test_a_rollback_cancels_what_is_being_prepared(open_service: Open, first: Path, second: Path) -> None:
+@pytest.mark.parametrize("moment", ["_loader", "_warm"])
+def test_a_rollback_cancels_what_is_being_prepared(open_service: Open, first: Path, second: Path, moment: str) -> None:
     """It does not wait for it: the switch ends superseded and installs nothing, even when its model loads after all."""
     service, gate = open_service(), Gate()
     switch(service, first)
     switch(service, first, mode="dynamic")
-    slow(service, gate)
+    slow(service, gate, moment)
     late = service.switch(ModelSpec(str(second)), who="ann")
     assert gate.reached.wait(PATIENCE_S)
     back = wait(service.rollback(who="ben"))
@@ -235,6 +240,26 @@ def test_a_rollback_cancels_what_is_being_prepared(open_service: Open, first: Pa
     with pytest.raises(Superseded):
         wait(late)
     assert serves(service) == back.route.primary
+    assert late.version is not None
+    assert service.board.snapshot()[late.version].state is State.CLOSED
+
+
+def test_a_rollback_cancels_what_is_being_fetched(open_service: Open, first: Path) -> None:
+    """A switch whose fetching hangs ends at once, and what the hub does in the end is nobody's."""
+    service = open_service(fetch_timeout_s=2.5)
+    switch(service, first)
+    before = switch(service, first, mode="dynamic").previous
+    service.start()
+    with service._store.lock("iic/slow", "master", timeout_s=0):  # as somebody else's pull would
+        late = service.switch(ModelSpec("iic/slow"), who="ann")
+        until(lambda: bool(late.steps))
+        assert wait(service.rollback(who="ben")).route == before
+        with pytest.raises(Superseded, match="cancelled by rollback by ben"):
+            late.future.result(2.0)
+        assert switch(service, first, mode="dynamic").changed  # and nothing is in the way of the next one
+        until(lambda: all(thread.name != f"switch {late.id}" for thread in threading.enumerate()))
+    assert isinstance(late.future.exception(), Superseded)
+    assert [step.step for step in late.steps] == ["fetch"]
 
 
 def test_preparing_alone_leaves_what_serves(open_service: Open, first: Path, second: Path) -> None:
@@ -248,6 +273,47 @@ def test_preparing_alone_leaves_what_serves(open_service: Open, first: Path, sec
     operation = service.switch(report.version, who="ben")
     assert wait(operation).changed
     assert [step.step for step in operation.steps] == ["switch"]
+
+
+# -- the end -------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_its_turn_ends_with_the_service(open_service: Open, first: Path, second: Path) -> None:
+    """A change that waited does not begin when the end cancels the one before it: nothing is installed."""
+    service, gate = open_service(), Gate()
+    slow(service, gate)
+    one = service.switch(ModelSpec(str(first)), who="ann")
+    assert gate.reached.wait(PATIENCE_S)
+    two = service.switch(ModelSpec(str(second)), who="ben", queue=True)
+    until(lambda: bool(two.steps))
+    assert not service.stop(0.01)
+    with pytest.raises(ShuttingDown):
+        wait(two)
+    gate.open.set()
+    with pytest.raises((Superseded, ShuttingDown)):
+        wait(one)
+    for begin in (service.rollback, partial(service.switch, VersionId("v1")), partial(service.prepare, ModelSpec("x"))):
+        with pytest.raises(ShuttingDown):
+            begin(who="me")
+    assert serves(open_service()) == ""
+
+
+@pytest.mark.parametrize("moment", ["_loader", "_warm"])
+def test_a_preparation_does_not_outlive_the_service(open_service: Open, first: Path, moment: str) -> None:
+    """What is being loaded when the end comes is closed as soon as it is there, and the end waits for that."""
+    service, gate = open_service(), Gate()
+    slow(service, gate, moment)
+    operation = service.prepare(ModelSpec(str(first)), who="me")
+    assert gate.reached.wait(PATIENCE_S)
+    stopped: list[bool] = []
+    stopping = threading.Thread(target=lambda: stopped.append(service.stop(PATIENCE_S / 2)))
+    stopping.start()
+    until(service._stopping.is_set)
+    gate.open.set()
+    with pytest.raises(ShuttingDown):
+        wait(operation)
+    stopping.join(PATIENCE_S)
+    assert stopped == [True]
 
 
 # -- the start -----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from segue.errors import Busy, InvalidModelID, SegueError
+from segue.errors import Busy, InvalidModelID, SegueError, ShuttingDown
 from segue.hub import CATALOG, Store, keep, parse_model
 from segue.service.engine import Engine
 from segue.service.loading import fetch
@@ -38,6 +38,11 @@ class Changes:
         self._settings = settings
         self._waits_for = "the service has not been started"
         self._own: Operation | None = None  # the newest change of the start
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Begin no change any more; what waits its turn ends when that comes."""
+        self._is_closed = True
 
     @property
     def serving(self) -> bool:
@@ -68,8 +73,10 @@ class Changes:
         for what can never be, and Busy when another change is under way and it is not to ``queue``.
         """
         _check(wanted)
+        self._check_open()
         self._make_way(who)
         operation = Operation("switch", str(wanted), who=who, why=why)
+        operation.waits = queue
         change = partial(self._board.change, str(wanted), who=who, why=why, expected_epoch=expected_epoch)
         if not queue:
             operation.change = change()
@@ -78,7 +85,9 @@ class Changes:
             if operation.change is None:
                 operation.step("wait", "for the change under way")
                 operation.change = change(wait_s=_QUEUE_S)
+            operation.waits = False
             with operation.change as granted:
+                self._check_open()  # or a change that waited would follow the one that the end cancels
                 version = self._resolve(operation, wanted) if isinstance(wanted, ModelSpec) else wanted
                 operation.version = version
                 self._board.prepare(version, change=granted)
@@ -92,6 +101,7 @@ class Changes:
     ) -> Operation:
         """Prepare a version, and let what serves serve; the answer is the ``report`` of it. Raises as ``switch``."""
         _check(wanted)
+        self._check_open()
 
         def work(operation: Operation) -> object:
             version = operation.version = self._resolve(operation, wanted)
@@ -102,6 +112,7 @@ class Changes:
 
     def rollback(self, *, who: str, why: str = "") -> Operation:
         """Go back to what served before, cancelling what is under way; the answer is a Switched."""
+        self._check_open()
         operation = Operation("rollback", "", who=who, why=why)
         back = self._board.snapshot().back
         operation.version = back[-1].primary if back else None
@@ -122,6 +133,10 @@ class Changes:
             if self._board.route is not None or stopping.wait(wait_s):
                 return
             wait_s = min(most_s, 2 * wait_s)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise ShuttingDown("the service is being stopped: ask again when it is back", retry_after_s=5)
 
     def _make_way(self, who: str) -> None:
         """Whoever asks for a model need not wait for a default that nobody asked for."""

@@ -45,6 +45,8 @@ class Operation:
         self.began_at = time.time()
         self.future: Future[Any] = Future()
         self.change: Change | None = None
+        self.waits = False
+        """Whether it waits its turn, behind the one under way."""
         self.version: VersionId | None = None
         """What it prepares, once that is known."""
         self._began_s = time.monotonic()
@@ -133,7 +135,8 @@ class Operations:
         """The change of the route that is under way, if one is."""
         with self._lock:
             running = [known for known in self._known.values() if known.of_route and not known.future.done()]
-        return running[-1] if running else None
+        begun = [known for known in running if not known.waits]
+        return next(reversed(begun or running), None)
 
     def hear(self, event: Event) -> None:
         """A listener of the switchboard: loading and warming are steps of whoever prepares that version."""

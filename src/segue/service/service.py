@@ -11,7 +11,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from segue.errors import DigestMismatch, NotReady
+from segue.errors import DigestMismatch, NotReady, ShuttingDown
 from segue.hub import CATALOG
 from segue.service import engine
 from segue.service.admission import Admission
@@ -96,7 +96,7 @@ class Service:
         self._operations = Operations()
         self.board: Switchboard[Engine] = Switchboard(
             self._load,
-            engine.warm,
+            self._warm,
             self._close,
             journal=self.journal,
             listeners=[self._health.hear, self._operations.hear, self._hear],
@@ -142,6 +142,7 @@ class Service:
     def stop(self, deadline_s: float) -> bool:
         """Close all versions, waiting so long for what uses them; whether all are closed. The home is free after it."""
         self._stopping.set()
+        self._changes.close()
         self.refuse_new_work()
         try:
             return self.board.shutdown(deadline_s)
@@ -274,6 +275,7 @@ class Service:
 
     def _load(self, resolved: Resolved) -> Engine:
         """The switchboard's loader: the content is found again by its digest, wherever it came from."""
+        self._check_open()
         found = self._store.find_digest(resolved.digest)
         if found is None:
             found = fetch(resolved.spec.model_id, resolved.spec.revision, settings=self.settings)
@@ -287,6 +289,15 @@ class Service:
         loaded = engine.load(found, resolved, max_audio_s=self.settings.max_audio_s)
         self._memory[resolved.version] = loaded.memory_bytes
         return loaded
+
+    def _warm(self, loaded: Engine) -> None:
+        engine.warm(loaded)
+        self._check_open()
+
+    def _check_open(self) -> None:
+        """What would be READY after the end has closed the others would never be closed."""
+        if self._stopping.is_set():
+            raise ShuttingDown("the service is being stopped: ask again when it is back", retry_after_s=5)
 
     def _close(self, closed: Engine) -> str:
         returned = closed.close()
