@@ -5,6 +5,7 @@ import resource
 import signal
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -101,6 +102,24 @@ def test_the_file_refuses_to_forget(tmp_path: Path) -> None:
         for statement in ("UPDATE rows SET body = ''", "DELETE FROM rows", "INSERT INTO rows VALUES (9,0,'','','','')"):
             with pytest.raises(sqlite3.IntegrityError, match=r"append-only|without gaps"):
                 other.execute(statement)
+
+
+def test_a_lock_is_waited_for_once(tmp_path: Path) -> None:
+    """While another process holds it each ``append`` waits its time, and ``flush`` only where the last write did not:
+    a rollback flushes several times."""
+    journal = journal_at(tmp_path, busy_s=1.0)
+    with locked(tmp_path / "journal.db"):
+        with pytest.raises(JournalUnavailable, match="locked"):
+            journal.append(note("x"))
+        journal.defer(note("y"))
+        began_s = time.monotonic()
+        assert not any(journal.flush() for _ in range(10))
+        assert time.monotonic() - began_s < 0.9
+        with pytest.raises(JournalUnavailable, match="locked"):
+            journal.append(note("z"))
+        assert time.monotonic() - began_s > 0.9
+    assert journal.flush()
+    assert whats(journal) == ["y"]
 
 
 def test_deferred_rows_come_before_the_next(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Journal:
         self._busy_s = busy_s
         self._most_pending = most_pending
         self._lock = threading.Lock()  # guards _connection, and so the order of rows in the file; held during I/O
+        self._was_written = True  # whether the last write succeeded
         self._pending_lock = threading.Lock()  # guards _pending and _dropped; never held during I/O; taken last
         self._pending: list[Entry] = []
         self._dropped = 0
@@ -60,7 +61,7 @@ class Journal:
 
     def append(self, entry: Entry) -> int:
         """Write what is pending and then this, durably, in one transaction; its number. Raises JournalUnavailable."""
-        return self._write(replace(entry, at=self._wall()))
+        return self._write(replace(entry, at=self._wall()), busy_s=self._busy_s)
 
     def defer(self, entry: Entry) -> None:
         """Keep for the next ``append`` or ``flush``. Never waits. Beyond the bound, rows of no route are lost first."""
@@ -72,10 +73,13 @@ class Journal:
                 del self._pending[next(spare, 0)]
 
     def flush(self) -> bool:
-        """Write what is pending, if it can be written; whether nothing is pending now. Never raises."""
+        """Write what is pending, if it can be written; whether nothing is pending now. Never raises.
+
+        A lock is not waited for again where the last write has done so in vain.
+        """
         if self.pending:
             with suppress(JournalUnavailable):
-                self._write()
+                self._write(busy_s=self._busy_s if self._was_written else 0)
         return not self.pending
 
     @property
@@ -142,8 +146,9 @@ class Journal:
         self.defer(Entry(Kind.NOTE, what=self.notice))
         return salvage.open_whole(self.path, busy_s=self._busy_s)
 
-    def _write(self, *entries: Entry) -> int:
+    def _write(self, *entries: Entry, busy_s: float) -> int:
         with self._lock, _translated(self.path):
+            self._was_written = False
             if self.path is not None and not self.path.exists():
                 raise FileNotFoundError("it was removed; restart to begin another")
             with self._pending_lock:
@@ -151,11 +156,13 @@ class Journal:
             note = f"{dropped} rows were lost while the journal could not be written"
             lost = [Entry(Kind.NOTE, what=note, at=self._wall())] if dropped else []
             with self._connection as connection:  # commits, or rolls back
+                connection.execute(f"PRAGMA busy_timeout = {round(1000 * busy_s)}")
                 connection.execute("BEGIN IMMEDIATE")
                 (seq,) = connection.execute("SELECT seq FROM tail").fetchone()
                 for entry in (*lost, *pending, *entries):
                     seq += 1
                     connection.execute("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?)", to_row(entry, seq))
+            self._was_written = True
             written = set(map(id, pending))
             with self._pending_lock:
                 self._pending = [entry for entry in self._pending if id(entry) not in written]
