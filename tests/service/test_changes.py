@@ -9,16 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from segue.errors import (
     Busy,
+    InferenceFailed,
     InvalidModelID,
     InvalidParameter,
     ModelIncomplete,
     ModelInvalid,
     ModelNotFound,
     NothingToRollBack,
+    OriginUnavailable,
     ShuttingDown,
     Superseded,
     UnknownVersion,
@@ -27,7 +32,7 @@ from segue.service import Service, VersionReport
 from segue.service.operations import Operation
 from segue.settings import Settings, read_settings
 from segue.swap import ModelSpec, State, Switched, VersionId
-from tests.models.networks import write_network
+from tests.models.networks import Sizes, random_weights, state_dict, write_checkpoint, write_network
 from tests.swap.threads import PATIENCE_S, Gate
 
 Open = Callable[..., Service]
@@ -159,26 +164,71 @@ def with_other_shapes(directory: Path) -> None:
     config.write_text(config.read_text(encoding="utf-8").replace("n_mels:", "n_mels: 3 #"), encoding="utf-8")
 
 
-@pytest.mark.parametrize("spoil", [cut_short, without_weights, scrambled, with_other_shapes])
+def with_nan(directory: Path) -> None:
+    network = write_network(directory, seed=2)
+    tensors = state_dict(network.weights)
+    for values in tensors.values():
+        values.flat[0] = np.nan
+    write_checkpoint(directory / "model.pt", tensors)
+
+
+def of_another_width(directory: Path) -> None:
+    write_checkpoint(directory / "model.pt", state_dict(random_weights(Sizes(inputs=25, projection=5))))
+
+
+def exported_with_nan(directory: Path) -> None:
+    (directory / "model.pt").unlink()
+    write_network(directory, kind="model.onnx", seed=2)
+    graph = onnx.load(directory / "model.onnx")
+    for tensor in graph.graph.initializer:
+        values = numpy_helper.to_array(tensor).copy()
+        if values.dtype == np.float32 and values.size > 1:
+            values.flat[0] = np.nan
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    onnx.save(graph, directory / "model.onnx")
+
+
+def exported_and_cut_short(directory: Path) -> None:
+    (directory / "model.pt").unlink()
+    write_network(directory, kind="model.onnx", seed=2)
+    weights = directory / "model.onnx"
+    weights.write_bytes(weights.read_bytes()[:-300])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cut_short,
+        without_weights,
+        scrambled,
+        with_other_shapes,
+        with_nan,
+        of_another_width,
+        exported_with_nan,
+        exported_and_cut_short,
+    ],
+)
 def test_a_model_that_is_broken_never_serves(
     open_service: Open, first: Path, second: Path, spoil: Callable[[Path], None]
 ) -> None:
-    """Cut short, incomplete, damaged or misfitting: the caller learns why, and what serves goes on serving."""
+    """Cut short, incomplete, damaged, misfitting or full of NaN: the caller learns why, and what serves goes on."""
     service = open_service()
     switch(service, first)
     before, epoch = serves(service), service.board.epoch
     spoil(second)
-    with pytest.raises((ModelInvalid, ModelIncomplete)):
+    with pytest.raises((ModelInvalid, ModelIncomplete, InferenceFailed)) as told:
         switch(service, second)
     assert (serves(service), service.board.epoch) == (before, epoch)
     refused = next(entry for entry in service.history(50) if entry.kind.value == "refused")
-    assert refused.outcome
+    assert refused.outcome == str(told.value)
+    assert {each.state for each in service.board.snapshot().versions} <= {State.READY, State.FAILED}
     assert not switch(service, first).changed  # and nothing is in the way of the next change
 
 
 def test_what_can_never_be_is_refused_at_once(open_service: Open, first: Path) -> None:
     """Options that no model has, names that are none, versions that nobody added, paths that lead nowhere."""
     service = open_service()
+    before = switch(service, first).route
     for options in ({"no_such": 1}, {"mode": "fast"}, {"max_end_silence_time": -1}):
         with pytest.raises(InvalidParameter):
             service.switch(ModelSpec(str(first), None, options), who="me")
@@ -189,8 +239,18 @@ def test_what_can_never_be_is_refused_at_once(open_service: Open, first: Path) -
         switch(service, first / "nowhere")
     with pytest.raises(UnknownVersion):
         wait(service.switch(VersionId("v0"), who="me"))
-    assert serves(service) == ""
+    assert (service.board.route, service.board.epoch) == (before, 1)
     assert not service.board.snapshot().under_way
+
+
+def test_a_model_that_no_hub_has_leaves_what_serves(open_service: Open, first: Path) -> None:
+    """An ID that cannot be had ends the switch with the hub's own error, and that is in the journal."""
+    service = open_service()
+    before = switch(service, first).route
+    with pytest.raises((OriginUnavailable, ModelNotFound)) as told:
+        switch(service, "iic/nowhere")
+    assert service.board.route == before
+    assert any(entry.outcome == str(told.value) and entry.who == "test" for entry in service.history(50))
 
 
 # -- one at a time -------------------------------------------------------------------------------------------------
@@ -397,6 +457,17 @@ def test_with_nothing_to_be_had_it_waits_and_a_switch_ends_the_waiting(open_serv
     until(lambda: "tried again" in service.waits_for)
     assert "iic/nowhere" in service.waits_for
     switch(service, first)
+    assert service.status().waits_for == ""
+
+
+def test_what_could_not_be_had_is_tried_again(open_service: Open, tmp_path: Path) -> None:
+    """A model that turns up later is served without anybody's doing."""
+    service = open_service(model=str(tmp_path / "later"))
+    service.start()
+    until(lambda: "tried again" in service.waits_for)
+    assert not service.ready
+    write_network(tmp_path / "later", seed=1)
+    until(lambda: service.ready)
     assert service.status().waits_for == ""
 
 
