@@ -20,7 +20,7 @@ import soundfile
 from scripts.speech import Samples
 from tests.e2e.server import Server, home_with, until
 from tests.hub.loopback import Hub, model_files
-from tests.models.networks import write_network
+from tests.models.networks import state_dict, write_archive, write_checkpoint, write_network
 
 RATE = 16_000
 LIMITS: dict[str, Any] = {
@@ -227,6 +227,11 @@ def switch(server: Server, model_id: str, **body: Any) -> requests.Response:
     )
 
 
+def rollback(server: Server, *, why: str = "") -> requests.Response:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    return requests.post(f"{server.url}/v1/rollback", json={"why": why}, headers=headers, timeout=60)
+
+
 @pytest.mark.parametrize(
     "model_id",
     ["../../etc", "iic/..", "iic/%2e%2e", "iic/x\0y", "iic/x/y/z", "a b/c", "iic/x@../v", "-x/y", "i" * 400],
@@ -293,6 +298,41 @@ def test_directories_that_hold_no_model(server: Server, tmp_path: Path) -> None:
     assert said(switch(server, str(other)))[0] == 422
 
 
+def test_weights_that_are_no_numbers(server: Server, tmp_path: Path) -> None:
+    """A network whose weights are NaN or infinite is found out before it serves anybody."""
+    network = write_network(tmp_path / "nan")
+    for value in (np.nan, np.inf):
+        tensors = {name: np.full_like(array, value) for name, array in state_dict(network.weights).items()}
+        write_checkpoint(network.directory / "model.pt", tensors)
+        assert said(switch(server, str(network.directory))) == (422, "model_invalid")
+
+
+def test_a_model_that_would_run_code(server: Server, tmp_path: Path) -> None:
+    """A pickle that calls a function is refused, and the function is not called."""
+    network, mark = write_network(tmp_path / "evil"), tmp_path / "it ran"
+    for module in (b"os", b"posix", b"subprocess"):
+        pickled = b"c%s\nsystem\n(S'touch \"%s\"'\ntR." % (module, str(mark).encode())
+        write_archive(network.directory / "model.pt", pickled, {})
+        assert said(switch(server, str(network.directory))) == (422, "model_invalid")
+    assert not mark.exists()
+
+
+def test_a_store_that_cannot_be_written(server: Server, hub: Hub, clip: bytes) -> None:
+    """A model that is not there cannot come: 507; what is there can be switched to, and detection goes on."""
+    hub.models["iic/new"] = {"v1": model_files(b"new")}
+    staging = server.home / "models" / "staging"
+    with contextlib.suppress(FileNotFoundError):
+        staging.rmdir()
+    staging.touch()  # as if read-only, for root too
+    try:
+        assert said(switch(server, "iic/new", revision="v1")) == (507, "store")
+        assert post(server, clip).status_code == 200
+        assert switch(server, "fsmn-vad", options={"max_end_silence_time": 700}).status_code == 200
+        assert rollback(server).status_code == 200
+    finally:
+        staging.unlink()
+
+
 # -- the journal ---------------------------------------------------------------------------------------------------
 
 
@@ -307,6 +347,31 @@ def test_a_journal_that_is_locked_refuses_switches_and_nothing_else(server: Serv
     assert switch(server, "fsmn-vad", **body).status_code == 200
     with server.client() as client:
         client.post("/v1/rollback")
+
+
+@pytest.mark.parametrize("fault", ["locked", "removed"])
+def test_without_a_journal_a_rollback_acts_and_is_recorded_later(server: Server, clip: bytes, fault: str) -> None:
+    """It is needed most when all else fails: it says that it is not recorded, and the row comes when it can."""
+    journal = server.home / "journal.db"
+    assert switch(server, "fsmn-vad", options={"max_end_silence_time": 650}).status_code == 200
+    with contextlib.closing(sqlite3.connect(journal, isolation_level=None)) as other:
+        if fault == "locked":
+            other.execute("BEGIN EXCLUSIVE")
+        else:
+            journal.rename(journal.with_suffix(".away"))
+        assert said(switch(server, "fsmn-vad", options={"max_end_silence_time": 660}))[1] == "journal_unavailable"
+        answer = rollback(server, why=fault)
+        assert (answer.status_code, answer.json()["changed"], answer.json()["recorded"]) == (200, True, False)
+        assert post(server, clip).status_code == 200
+        assert server.status()["journal"]["pending_rows"] > 0
+        if fault == "locked":
+            other.execute("ROLLBACK")
+        else:
+            journal.with_suffix(".away").rename(journal)
+    until(lambda: server.status()["journal"]["pending_rows"] == 0, "it is recorded")
+    with server.client() as client:
+        entries = client.get("/v1/history", limit=20)["entries"]
+    assert ("rollback", "done", fault) in [(each["verb"], each["outcome"], each["why"]) for each in entries]
 
 
 def test_a_damaged_journal_is_set_aside_at_the_start(tmp_path: Path, model_directory: Path) -> None:
