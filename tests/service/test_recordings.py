@@ -1,7 +1,9 @@
 """Recordings: each answered once, by the version that it names, whatever becomes of versions and clients."""
 
 import threading
+import time
 from concurrent.futures import CancelledError
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ class World(Board):
         self.watch = Watch(stall_s=-1.0)  # whatever runs has stalled, when somebody looks
         self.recordings = Recordings(self.board, self.watch, threads=threads)
 
-    def begin(self, source: bytes = b"", **ask: Any) -> Call:
+    def begin(self, source: bytes | Path = b"", **ask: Any) -> Call:
         call = Call(source or recording(), Ask(**({"key": "k"} | ask)))
         self.recordings.begin(call)
         return call
@@ -67,6 +69,29 @@ def test_what_is_asked_for_reaches_the_detector() -> None:
     (found,) = world.begin(asked=asked, probabilities=True, split=True).future.result(PATIENCE_S).detections
     assert (found.mode, found.rules.max_single_segment_time, found.channel) == ("dynamic", 5000, 0)
     assert found.probabilities is not None
+
+
+@pytest.mark.parametrize("on_disk", [False, True], ids=["in memory", "on disk"])
+def test_a_recording_that_keeps_its_decoder_busy_harms_no_version(on_disk: bool, tmp_path: Path) -> None:
+    """Millions of empty chunks before any audio: it is refused when it stalls, its thread is free at once, and the
+    version serves on, its lease back as cancelled."""
+    world = World("a", threads=1)
+    endless = b"RIFF\xff\xff\xff\x7fWAVE" + b"LIST\x04\0\0\0abcd" * 4_000_000
+    path = tmp_path / "endless"
+    path.write_bytes(endless)
+    world.watch.stall_s = 0.5
+    call, next_one = world.begin(path if on_disk else endless), world.begin()
+    began_s = time.monotonic()
+    while not call.future.done():
+        world.watch.look()
+        time.sleep(0.02)
+    with pytest.raises(AudioUndecodable, match=r"gave no audio for 0.5 s"):
+        call.future.result()
+    assert next_one.future.result(PATIENCE_S).detections
+    assert time.monotonic() - began_s < 5  # it would take ten and more
+    until_released(world, 2)
+    assert world.outcomes() == [Outcome.CANCELLED, Outcome.OK]
+    assert world.board.snapshot()[world.versions["a"]].state is State.READY
 
 
 def test_a_bad_recording_counts_neither_for_nor_against_the_version() -> None:

@@ -837,7 +837,7 @@ def test_rounds_that_are_decided_already_are_not_given_up() -> None:
     world.serve(bad)
     ears = [world.listen() for _ in range(3)]
     world.settle()
-    late: list[Callable[[], None]] = []
+    late: list[Callable[[], bool | None]] = []
 
     def remember() -> None:
         bad.trouble.heal()

@@ -23,6 +23,24 @@ def test_only_what_has_stalled_is_given_up_and_once() -> None:
         assert gone == ["slow"]
 
 
+def test_one_that_may_come_back_is_looked_at_again() -> None:
+    """Given up with the answer True it has another ``stall_s``, and then is given up for good, unless it is over."""
+    watch, gone = Watch(0.05), list[str]()
+
+    def give_up() -> bool:
+        gone.append("x")
+        return len(gone) < 2
+
+    with watch.over(give_up) as running:
+        for seen in (1, 1, 2, 2):
+            if len(gone) < seen:
+                running.beat_at_s -= 1
+            watch.look()
+            assert len(gone) == seen
+            running.beat_at_s -= 1 if seen == 2 else 0
+    assert watch._running == set()
+
+
 def test_a_call_that_is_over_is_not_given_up() -> None:
     """However long it took: after the block nobody looks at it."""
     watch, gone = Watch(0.05), list[str]()

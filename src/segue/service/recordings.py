@@ -2,7 +2,7 @@
 
 The lease is taken and given back in the thread that runs the inference. A recording whose version is gone when its turn
 comes (rolled back, failed, closed) is begun on the one that serves then: nothing of it has been answered yet. One whose
-call stalls is begun again elsewhere, once.
+call stalls in the model is begun again elsewhere, once; one that stalls in its decoder is refused and harms no version.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from segue.errors import AudioError, InferenceFailed, InvalidParameter, SegueError, VersionNotReady, one_line
+from segue.errors import (
+    AudioError,
+    AudioUndecodable,
+    InferenceFailed,
+    InvalidParameter,
+    SegueError,
+    VersionNotReady,
+    one_line,
+)
 from segue.service.engine import Engine
 from segue.service.lanes import Lanes
+from segue.service.reading import Reading
 from segue.service.watch import Running, Watch
 from segue.speech.detection import Detection
 from segue.swap import Lease, Outcome, Switchboard, VersionId
@@ -113,14 +122,15 @@ class Recordings:
             self._lanes.drop(version)  # it may have been made again since the version went, or it never was one
             self._elsewhere(call, error)
             return
-        with self._watch.over(lambda: self._give_up(call, lease)) as running:
-            self._detect(call, lease, running)
+        reading = Reading(call.source, lambda: call.is_gone or lease.outcome is not None)
+        with self._watch.over(lambda: self._give_up(call, lease, reading)) as running:
+            self._detect(call, lease, reading, running)
 
-    def _detect(self, call: Call, lease: Lease[Engine], running: Running) -> None:
+    def _detect(self, call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> None:
         error: SegueError | None = None
         try:
             with lease:
-                answer = _answer(call, lease, running)
+                answer = _answer(call, lease, reading, running)
         except _Gone:
             return
         except SegueError as ours:
@@ -144,8 +154,19 @@ class Recordings:
         except SegueError as gone:
             call.fail(gone)
 
-    def _give_up(self, call: Call, lease: Lease[Engine]) -> None:
-        """The call has stalled: another version may answer, once."""
+    def _give_up(self, call: Call, lease: Lease[Engine], reading: Reading) -> bool:
+        """The call has stalled: in the decoder, which is then told that the file ends; or else in the model."""
+        stall_s = self._watch.stall_s
+        if not reading.is_cut and reading.was_read(within_s=stall_s / 2):
+            reading.cut()
+            why = f"gave no audio for {stall_s:g} s of decoding; convert it to wav or flac"
+            call.fail(AudioUndecodable(f"{reading.name}: {why}"))
+            return True
+        self._abandon(call, lease)
+        return False
+
+    def _abandon(self, call: Call, lease: Lease[Engine]) -> None:
+        """Another version may answer, once."""
         if not lease.abandon():
             return
         call.given_up += 1
@@ -159,7 +180,7 @@ class Recordings:
             call.fail(stalled)
 
 
-def _answer(call: Call, lease: Lease[Engine], running: Running) -> Answer:
+def _answer(call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> Answer:
     """Detect. Raises _Gone when nobody waits for it any more; else whatever the model raises, and AudioError."""
 
     def progress(_heard_ms: int, _promised_ms: int | None) -> None:
@@ -169,9 +190,9 @@ def _answer(call: Call, lease: Lease[Engine], running: Running) -> Answer:
 
     detector, ask = lease.model.detector, call.ask
     detect = detector.detect_channels if ask.split else detector.detect
-    source = call.source if isinstance(call.source, bytes) else str(call.source)
     try:
-        found = detect(source, probabilities=ask.probabilities, progress=progress, **ask.asked)  # type: ignore[arg-type]  # names are checked by the rules
+        with reading.open() as source:
+            found = detect(source, probabilities=ask.probabilities, progress=progress, **ask.asked)  # type: ignore[arg-type]  # names are checked by the rules
     except (AudioError, InvalidParameter):  # the fault of who asked
         lease.release(Outcome.CANCELLED)
         raise

@@ -12,9 +12,9 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """One call into a model. ``give_up`` answers its caller without it."""
+    """One call into a model. ``give_up`` answers its caller without it; True where it may come back all the same."""
 
-    give_up: Callable[[], None]
+    give_up: Callable[[], bool | None]
     beat_at_s: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
@@ -26,13 +26,16 @@ class Watch:
     """Notices calls that have made no progress for ``stall_s``. Safe for threads; ``look`` is called now and then."""
 
     def __init__(self, stall_s: float) -> None:
-        self._stall_s = stall_s
+        self.stall_s = stall_s
         self._lock = threading.Lock()  # guards _running
         self._running: set[Running] = set()
 
     @contextmanager
-    def over(self, give_up: Callable[[], None]) -> Iterator[Running]:
-        """Watch over a call for the length of a block. ``give_up`` runs at most once, in another thread."""
+    def over(self, give_up: Callable[[], bool | None]) -> Iterator[Running]:
+        """Watch over a call for the length of a block.
+
+        ``give_up`` runs in another thread; again only after it has answered True, when that did not help either.
+        """
         running = Running(give_up)
         with self._lock:
             self._running.add(running)
@@ -46,10 +49,15 @@ class Watch:
         """Give up what has stalled."""
         now_s = time.monotonic()
         with self._lock:
-            stalled = [running for running in self._running if now_s - running.beat_at_s > self._stall_s]
-            self._running.difference_update(stalled)
+            stalled = [running for running in self._running if now_s - running.beat_at_s > self.stall_s]
         for running in stalled:
+            again: bool | None = False
             try:
-                running.give_up()
+                again = running.give_up()
             except Exception:  # noqa: BLE001 -- nobody looks at these again: the others must be given up now
                 _LOG.exception("a stalled call could not be given up")
+            if again:
+                running.beat()
+                continue
+            with self._lock:
+                self._running.discard(running)

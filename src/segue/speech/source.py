@@ -15,6 +15,9 @@ from segue.speech.samples import RAW_PCM
 
 Encoded: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
+_OF_BYTES = f"; {RAW_PCM} with sample_rate="
+"""The hint where somebody may have taken samples for a file."""
+
 _SPOOL_BYTES = 16 * 2**20
 _COPY_BYTES = 2**20
 
@@ -114,7 +117,7 @@ def open_source(
     if isinstance(source, memoryview):
         source = source.tobytes()  # one with steps (``[::2]``) cannot be read in place
     if isinstance(source, bytes | bytearray):
-        return Source(io.BytesIO(source), name="bytes", hint=f"; {RAW_PCM} with sample_rate=")
+        return Source(io.BytesIO(source), name="bytes", hint=_OF_BYTES)
     if isinstance(source, str | os.PathLike):
         name = _name(source)
         file = stack.enter_context(_open_path(source, name))
@@ -125,7 +128,7 @@ def open_source(
         if getattr(file, "closed", False):
             raise AudioUnreadable(f"{name}: is closed; open it again")
     if _is_read_in_place(file, name):
-        return Source(file, name=name)
+        return Source(file, name=name, hint=_OF_BYTES if isinstance(file, io.BytesIO) else "")
     spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115  the stack closes it
     stack.callback(_discard, spool)
     _copy(file, cast(BinaryIO, spool), name, check_head=check_head, most_bytes=most_bytes)
