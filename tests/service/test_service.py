@@ -1,16 +1,34 @@
 """The service as edges call it: detection, description, status, closing, the end."""
 
-from collections.abc import Iterator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from segue.errors import InvalidParameter, NotReady, ServerRunning, ShuttingDown, UnknownVersion, VersionInUse
+from segue.errors import (
+    InferenceFailed,
+    InvalidParameter,
+    NotReady,
+    ServerRunning,
+    ShuttingDown,
+    TooManyRequests,
+    UnknownVersion,
+    VersionInUse,
+)
 from segue.service import Ask, Policy, Service, StreamAsk
+from segue.service.engine import Engine
 from segue.service.streams import Failed, Finished, Message, Opened
-from segue.settings import read_settings
-from segue.swap import ModelSpec, VersionId
+from segue.settings import Settings, read_settings
+from segue.speech.detection import ModelIdentity
+from segue.speech.detector import Detector
+from segue.speech.rules import Rules
+from segue.swap import ModelSpec, Resolved, Route, State, VersionId
+from tests.fakes import LoudnessScorer
 from tests.models.networks import write_network
 from tests.service.boards import recording
 from tests.swap.threads import PATIENCE_S, Gate
@@ -32,6 +50,28 @@ def switch(service: Service, directory: Path, seed: int, **options: Any) -> Vers
     switched = service.switch(ModelSpec(str(model), None, options), who="test").future.result(PATIENCE_S)
     version: VersionId = switched.route.primary
     return version
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread brings about."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it did not happen"
+        time.sleep(0.005)
+
+
+class Loud(Service):
+    """Its models hear loudness; ``during`` is called by those of a version."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.during: dict[str, Callable[[], None]] = {}
+
+    def _load(self, resolved: Resolved) -> Engine:
+        version = resolved.version
+        scorer = LoudnessScorer(lambda _: self.during.get(version, lambda: None)())
+        identity = ModelIdentity(resolved.spec.model_id, None, resolved.digest, version)
+        return Engine(Detector(scorer, Rules.of(), model=identity), 0)
 
 
 def listen(service: Service, **ask: Any) -> tuple[Any, list[Message], Gate]:
@@ -92,6 +132,107 @@ def test_status_tells_what_there_is(service: Service, tmp_path: Path) -> None:
     assert (by_version[second].role, by_version[second].share, by_version[second].requests) == ("primary", 1.0, 1)
     assert by_version[second].memory_bytes is not None
     pinned.close()
+
+
+def test_what_waits_for_a_thread_is_counted(service: Service, tmp_path: Path) -> None:
+    """Recordings beyond the threads of their version are waiting; those that are refused are counted too."""
+    switch(service, tmp_path, 1)
+    threads = len(os.sched_getaffinity(0))
+    pipes = [tmp_path / f"pipe{number}" for number in range(threads + 2)]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    calls = [service.detect(pipe, Ask("k")) for pipe in pipes]  # each takes a thread until somebody writes
+    until(lambda: service.status().versions[0].leases == threads)
+    assert service.status().requests.waiting == 2
+    for pipe in pipes:
+        pipe.write_bytes(recording(1))
+    for call in calls:
+        assert call.future.result(PATIENCE_S)
+    with ExitStack() as places:
+        for _ in range(service.settings.max_requests_per_client):
+            places.enter_context(service.admit("me"))
+        with pytest.raises(TooManyRequests):
+            places.enter_context(service.admit("me"))
+    requests = service.status().requests
+    assert (requests.running, requests.waiting, requests.refused) == (0, 0, 1)
+
+
+def test_a_trial_has_its_share(service: Service, tmp_path: Path) -> None:
+    """With a canary each key has its side, streams too, and none is elsewhere; both versions have their role."""
+    first = switch(service, tmp_path, 1)
+    second = switch(service, tmp_path, 2)
+    route = Route(first, canary=second, canary_share=0.5)
+    service.board.switch(route)
+    keys = [str(number) for number in range(20)]
+    for key in keys:
+        (found,) = service.detect(recording(0.5), Ask(key)).future.result(PATIENCE_S).detections
+        assert found.model.version == route.choose(key) == service.describe(Ask(key)).model.version
+    live, told, _ = listen(service)
+    (opened,) = told
+    assert isinstance(opened, Opened)
+    assert opened.model.version == route.choose("k")
+    status = service.status()
+    by_version = {report.version: report for report in status.versions}
+    assert {version: (report.role, report.share) for version, report in by_version.items()} == {
+        first: ("primary", 0.5),
+        second: ("canary", 0.5),
+    }
+    assert sum(report.requests for report in by_version.values()) == len(keys)
+    assert status.route is not None
+    assert (status.route.primary, status.route.canary, status.route.canary_share) == (first, second, 0.5)
+    assert status.streams.elsewhere == 0
+    live.close()
+
+
+def test_what_stalls_is_given_up_by_itself(tmp_path: Path) -> None:
+    """A service that has been started notices a call that hangs: the version before answers, and the one that hung is
+    said to keep its memory for ever; the end does not wait for it."""
+    home = tmp_path / "home"
+    service = Loud(read_settings(home=home, stall_s=0.3, connect_timeout_s=0.01, fetch_timeout_s=0.01))
+    first, second = (switch(service, tmp_path, seed) for seed in (1, 2))
+    gate = Gate()
+    service.during[second] = gate
+    service.start()
+    call = service.detect(recording(), Ask("k"))
+    assert call.future.result(PATIENCE_S).detections[0].model.version == first
+    reports = {report.version: report for report in service.status().versions}
+    assert (reports[second].state, reports[second].stranded, reports[second].role) == ("failed", 1, "")
+    assert (reports[first].state, reports[first].role) == ("ready", "primary")
+    assert service.stop(PATIENCE_S)
+    gate.open.set()
+
+
+def test_what_has_baked_out_is_closed_by_itself(tmp_path: Path) -> None:
+    """A service that has been started closes what is superseded when its bake time is over, and its threads end."""
+    home = tmp_path / "home"
+    service = Service(read_settings(home=home, bake_s=0.2, connect_timeout_s=0.01, fetch_timeout_s=0.01))
+    first = switch(service, tmp_path, 1)
+    service.detect(recording(0.5), Ask("k")).future.result(PATIENCE_S)
+    service.start()
+    switch(service, tmp_path, 2)
+    until(lambda: service.board.snapshot()[first].state is State.CLOSED)
+    until(lambda: not any(thread.name == f"recordings {first}" for thread in threading.enumerate()))
+    (report,) = (report for report in service.status().versions if report.version == first)
+    assert (report.memory_bytes, report.bake_left_s, report.requests) == (None, None, 0)
+    assert service.stop(PATIENCE_S)
+
+
+def test_the_end_closes_all(service: Service, tmp_path: Path) -> None:
+    """What serves and what is warm is closed when its last lease is back, and never before; the home is free."""
+    versions = [switch(service, tmp_path, seed) for seed in (1, 2, 3)]
+    service.home.announce("http://127.0.0.1:6006")
+    leases = [service.board.lease("k", version=version) for version in versions]
+    engines = [lease.model for lease in leases]
+    assert not service.stop(0.01)
+    assert not (service.settings.home / "server.json").exists()
+    assert all(engine.detector for engine in engines)
+    for lease in leases:
+        lease.release()
+    assert {each.state for each in service.board.snapshot().versions} == {State.CLOSED}
+    for engine in engines:
+        with pytest.raises(InferenceFailed):
+            _ = engine.detector
+    assert service.stop(0)
 
 
 def test_closing_a_version_says_what_came_of_it(service: Service, tmp_path: Path) -> None:
