@@ -605,6 +605,43 @@ def test_a_prepared_version_waits_for_its_switch() -> None:
     assert world.board.switch(Route(b)).changed
 
 
+def test_what_a_change_has_prepared_is_not_taken_from_it() -> None:
+    """Whoever drains or closes it meanwhile is told that it is wanted, and the change installs it; then it is free."""
+    world = World()
+    a, b = world.ready("a", "b")
+    world.board.switch(Route(a))
+    with world.board.change("to b") as change:
+        world.board.prepare(b, change=change)
+        for take in (world.board.close, lambda version: world.board.drain(version, 0)):
+            with pytest.raises(VersionInUse, match="wanted by the change under way"):
+                take(b)
+        assert world.board.switch(Route(b), change=change).changed
+    with world.board.change("to a") as change:
+        world.board.prepare(a, change=change)
+    world.board.close(a)
+
+
+def test_a_cancelled_change_gives_up_only_what_is_its_own() -> None:
+    """It ends late, when another one wants the same version: that one keeps it, where room is made and where it is
+    drained."""
+    world = World(max_resident=1)
+    a, b, c = (world.add(name) for name in "abc")
+    world.board.prepare(a)
+    world.board.switch(Route(a))
+    late = world.board.change("to b", who="ada")
+    world.board.prepare(b, change=late)
+    world.board.cancel()
+    with world.board.change("to b", who="bob") as change:
+        world.board.prepare(b, change=change)
+        with late:
+            pass
+        world.board.prepare(c)
+        world.board.sweep()
+        with pytest.raises(VersionInUse):
+            world.board.drain(b, 0)
+        assert world.board.switch(Route(b), change=change).changed
+
+
 def test_what_was_prepared_in_vain_bakes_too() -> None:
     """A version whose switch was not to be does not stay for ever: its bake time begins when the change ends."""
     world = World()

@@ -78,7 +78,8 @@ class Current(Generic[T]):
     def end(self, change: Change, error: BaseException | None) -> None:
         """A change is over. Takes the lock itself."""
         with self._lock:
-            for name in change.prepared:
+            others = self.under_way.prepared if self.under_way not in (None, change) else ()
+            for name in change.prepared.difference(others):
                 record = self._fleet.find(name)
                 record.wanted = False
                 if not record.serving and record.superseded_at_s is None:

@@ -169,6 +169,8 @@ class Fleet(Generic[T]):
             users = sum(life.leases for life in record.lives)
             if record.serving:
                 raise VersionInUse(f"{version} serves: switch to another version first")
+            if record.wanted:
+                raise VersionInUse(f"{version} is wanted by the change under way: wait for its end, or roll back")
             if idle_only and users:
                 raise VersionInUse(f"{version} is in use by {users}: drain it, and it closes when they are done")
             if record.state not in (State.DRAINING, State.CLOSED, State.FAILED):

@@ -99,8 +99,8 @@ class Switchboard(Generic[T]):
     def drain(self, version: VersionId, deadline_s: float, *, who: str = "") -> bool:
         """Give it no new leases, and wait for its closing: whether it is closed within ``deadline_s``.
 
-        If not, it closes when its last lease comes back. Raises VersionInUse when it serves, IllegalTransition when it
-        is not loaded yet, UnknownVersion.
+        If not, it closes when its last lease comes back. Raises VersionInUse when it serves or the change under way
+        has prepared it, IllegalTransition when it is not loaded yet, UnknownVersion.
         """
         return self._fleet.drain(version, deadline_s=deadline_s, who=who)
 

@@ -66,7 +66,7 @@ class Version(Generic[T]):
         self.stranded = 0  # lives with abandoned calls: their memory cannot come back
         self.who = ""  # who wanted the last step
         self.serving = False  # whether the current route names it
-        self.wanted = False  # whether the change under way has prepared it: not to be closed to make room
+        self.wanted = False  # whether the change under way has prepared it: not to be closed
         # Since when it is READY, in no route, and wanted by nobody by name; None: it never served.
         self.superseded_at_s: float | None = None
 
