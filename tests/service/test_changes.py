@@ -16,6 +16,7 @@ from onnx import numpy_helper
 
 from segue.errors import (
     Busy,
+    DigestMismatch,
     InferenceFailed,
     InvalidModelID,
     InvalidParameter,
@@ -140,6 +141,24 @@ def test_a_directory_may_be_overwritten_or_deleted(open_service: Open, first: Pa
     assert service.board.snapshot()[before.route.primary].state is State.CLOSED
     back = wait(service.rollback(who="me"))
     assert (back.route, back.prepared) == (before.route, (before.route.primary,))
+
+
+def test_what_is_no_longer_what_it_was_is_not_gone_back_to(open_service: Open, first: Path, second: Path) -> None:
+    """A version whose kept content was removed is found in its directory only if that still holds the same bytes."""
+    service = open_service(bake_s=0)
+    before = switch(service, first)
+    serving = switch(service, second).route
+    service.board.sweep()
+    (kept,) = (model for model in service._store.models() if model.model_id == "local/first")
+    assert kept.revision is not None
+    service._store.remove(kept.model_id, kept.revision, forget=True)
+    with (first / "config.yaml").open("a", encoding="utf-8") as config:
+        config.write("# another\n")
+    with pytest.raises(DigestMismatch, match="no longer what it was"):
+        wait(service.rollback(who="me"))
+    assert service.board.route == serving
+    (first / "config.yaml").write_text((second / "config.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert wait(service.switch(VersionId(before.route.primary if before.route else ""), who="me")).changed
 
 
 # -- what fails installs nothing -----------------------------------------------------------------------------------
@@ -339,23 +358,27 @@ def test_preparing_alone_leaves_what_serves(open_service: Open, first: Path, sec
 
 
 def test_what_waits_its_turn_ends_with_the_service(open_service: Open, first: Path, second: Path) -> None:
-    """A change that waited does not begin when the end cancels the one before it: nothing is installed."""
+    """A change that waited does not begin when the end cancels the one before it, though its version is warm still."""
     service, gate = open_service(), Gate()
-    slow(service, gate)
-    one = service.switch(ModelSpec(str(first)), who="ann")
-    assert gate.reached.wait(PATIENCE_S)
-    two = service.switch(ModelSpec(str(second)), who="ben", queue=True)
-    until(lambda: bool(two.steps))
-    assert not service.stop(0.01)
-    with pytest.raises(ShuttingDown):
-        wait(two)
-    gate.open.set()
-    with pytest.raises((Superseded, ShuttingDown)):
-        wait(one)
-    for begin in (service.rollback, partial(service.switch, VersionId("v1")), partial(service.prepare, ModelSpec("x"))):
+    warm = switch(service, first).route
+    serving = switch(service, first, mode="dynamic").route
+    assert warm is not None
+    with service.board.lease("k", version=warm.primary):
+        slow(service, gate)
+        one = service.switch(ModelSpec(str(second)), who="ann")
+        assert gate.reached.wait(PATIENCE_S)
+        two = service.switch(warm.primary, who="ben", queue=True)
+        until(lambda: bool(two.steps))
+        assert not service.stop(0.01)
+        gate.open.set()
+        with pytest.raises(ShuttingDown):
+            wait(two)
+        with pytest.raises((Superseded, ShuttingDown)):
+            wait(one)
+    for begin in (service.rollback, partial(service.switch, warm.primary), partial(service.prepare, ModelSpec("x"))):
         with pytest.raises(ShuttingDown):
             begin(who="me")
-    assert serves(open_service()) == ""
+    assert started(open_service()).board.route == serving
 
 
 @pytest.mark.parametrize("moment", ["_loader", "_warm"])
@@ -374,6 +397,7 @@ def test_a_preparation_does_not_outlive_the_service(open_service: Open, first: P
         wait(operation)
     stopping.join(PATIENCE_S)
     assert stopped == [True]
+    assert ("warm" in [step.step for step in operation.steps]) == (moment == "_warm")
 
 
 # -- the start -----------------------------------------------------------------------------------------------------

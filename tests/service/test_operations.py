@@ -9,7 +9,7 @@ from segue.errors import ModelNotFound, SegueError, Superseded, UnknownChange
 from segue.service.operations import Operation, Operations
 from segue.swap import State, Transitioned, VersionId
 from tests.swap.models import World
-from tests.swap.threads import PATIENCE_S, Gate
+from tests.swap.threads import PATIENCE_S, Gate, crowd, hectic, shaken
 
 VERSION = VersionId("v1")
 
@@ -103,6 +103,26 @@ def test_what_was_cancelled_ends_at_once_though_its_thread_waits() -> None:
     gate.open.set()
 
 
+def test_an_operation_has_one_outcome_however_many_come() -> None:
+    """Its own thread and the one that tends may end it at once: the first word counts, the other raises nothing, and
+    whoever looks meanwhile sees whole steps. Guard: the lock."""
+    for _ in range(40):
+        operation, together = Operation("switch", "x", who="me"), threading.Barrier(4)
+
+        def race(number: int, operation: Operation = operation, together: threading.Barrier = together) -> object:
+            for count in range(5):
+                operation.step("fetch", f"{count}.0 of 9.9 MB")
+                assert all(step.step == "fetch" for step in operation.steps)
+            together.wait(PATIENCE_S)
+            operation.end(number, error=Superseded("x") if number % 2 else None)
+            return operation.future.exception() or operation.future.result()
+
+        with hectic(), shaken(files=("operations.py",), every=2), crowd(4, race) as futures:
+            pass
+        assert len({future.result() for future in futures}) == 1
+        assert len(operation.steps) == 1
+
+
 def test_the_change_of_the_route_that_is_under_way_is_known() -> None:
     """A preparation alone is none; one that is over is none."""
     gate = Gate()
@@ -116,6 +136,19 @@ def test_the_change_of_the_route_that_is_under_way_is_known() -> None:
     assert alone.under_way is None
     waiting.open.set()
     preparing.future.result(PATIENCE_S)
+
+
+def test_what_waits_its_turn_is_not_under_way_while_another_is() -> None:
+    """What is named is what the others wait for, though they came later."""
+    operations, turn = Operations(), Gate()
+    behind = Operation("switch", "y", who="me")
+    behind.waits = True
+    operations.run(behind, lambda _: turn())
+    assert [operations.under_way] == [behind]  # for want of another
+    before = operations.run(Operation("switch", "x", who="me"), lambda _: turn())
+    operations.run(Operation("prepare", "z", who="me", of_route=False), lambda _: turn())
+    assert [operations.under_way] == [before]
+    turn.open.set()
 
 
 def test_a_hundred_are_remembered() -> None:
