@@ -281,6 +281,7 @@ def test_a_hub_that_stalls_holds_up_no_rollback(server: Server, hub: Hub) -> Non
             client.post("/v1/rollback")
         assert said(waiting.result(20)) == (409, "superseded")
     hub.faults.stall.clear()
+    assert said(switch(server, "iic/slow", revision="v1")) == (422, "model_invalid")  # it came, and is no network
 
 
 def test_directories_that_hold_no_model(server: Server, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from segue.edges.models import models
-from segue.errors import InvalidModelID, ModelNotFound
+from segue.errors import InvalidModelID, ModelNotFound, OriginUnavailable
 from segue.hub import CATALOG, Store
+from tests.hub.loopback import Hub, model_files
 
 KNOWN = CATALOG.models[0]
 
@@ -54,6 +55,21 @@ def test_pull_of_what_is_here_asks_nobody(store: Store) -> None:
     pulled = run("pull", "fsmn-vad")
     assert pulled.exit_code == 0, pulled.output
     assert str(store.models()[0].directory) in pulled.output
+
+
+def test_a_pull_that_stands_still_says_nothing_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing comes nothing new is said, and at its deadline it ends."""
+    del store
+    with Hub() as hub:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("SEGUE_FETCH_TIMEOUT_S", "8")
+        hub.models["iic/slow"] = {"v1": model_files()}
+        hub.faults.stall.add("model.pt")
+        pulled = run("pull", "iic/slow@v1")
+    assert isinstance(pulled.exception, OriginUnavailable)
+    lines = pulled.output.splitlines()
+    assert sum("downloading" in line for line in lines) == 1, lines
+    assert len(set(lines)) == len(lines), lines
 
 
 def test_verify_finds_a_changed_byte(store: Store) -> None:

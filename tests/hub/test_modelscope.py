@@ -274,5 +274,20 @@ def test_a_download_says_how_far_it_is(hub: Hub, destination: Path) -> None:
         REPO, destination, layout=FSMN_VAD, pins={}, connect_timeout_s=0.5, fetch_timeout_s=60, progress=progress
     )
     assert "model.pt" in fetched.promised
-    (count,) = (float(line.partition(" ")[0]) for line in said if line.endswith(" of 3.0 MB"))
-    assert 0 < count < 3
+    counts = [float(line.partition(" ")[0]) for line in said if line.endswith(" of 3.0 MB")]
+    assert 0 < counts[0] < 3
+
+
+def test_whoever_listens_can_end_a_download_that_stands_still(hub: Hub, destination: Path) -> None:
+    """The last line is said again, once a second, so that what is cancelled holds nothing until its deadline."""
+    hub.models[ID] = {"v1": model_files()}
+    hub.faults.stall.add("model.pt")
+    said: list[str] = []
+
+    def progress(line: str) -> None:
+        if line in said:
+            raise InterruptedError("nobody wants it any more")
+        said.append(line)
+
+    with pytest.raises(InterruptedError):
+        fetch(REPO, destination, layout=FSMN_VAD, pins={}, connect_timeout_s=30, fetch_timeout_s=60, progress=progress)

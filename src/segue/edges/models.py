@@ -47,7 +47,14 @@ def pull(model: str | None) -> None:
     """Fetch MODEL (ID, ID@REVISION or alias; the default model if left out) and verify it."""
     from segue import service
 
-    resolved = service.fetch(model, settings=_settings(), progress=_say)
+    said = [""]
+
+    def say(line: str) -> None:
+        if line != said[-1]:  # else it stands still
+            said.append(line)
+            _say(line)
+
+    resolved = service.fetch(model, settings=_settings(), progress=say)
     if resolved.note:
         _say(resolved.note)
     click.echo(f"{_name(resolved)}  digest {resolved.digest[:12]}  {resolved.directory}")

@@ -55,9 +55,9 @@ def fetch(
         files: dict[str, str | None] = listing["files"]
         names = layout.choose(files, pins=pins, where=str(repo))
         total_bytes = sum(listing["sizes"].get(name, 0) for name in names)
-        progress(f"downloading {', '.join(names)} ({total_bytes / 1e6:.1f} MB) from {repo}")
-        child.tell(names)
         counted = _Count(destination, total_bytes, progress)
+        counted.say(f"downloading {', '.join(names)} ({total_bytes / 1e6:.1f} MB) from {repo}")
+        child.tell(names)
         for _ in names:
             child.expect("file", repo, deadline_s=deadline_s, waiting=counted)
         child.expect("done", repo, deadline_s=deadline_s)
@@ -71,13 +71,19 @@ def fetch(
 
 
 class _Count:
-    """Says how much of a download is here, when that has changed."""
+    """Says how much of a download is here; the same again when it stands still, for whoever listens may end it."""
 
     def __init__(self, destination: Path, total_bytes: int, progress: Progress) -> None:
         self._destination = destination
         self._total_bytes = total_bytes
         self._progress = progress
-        self._said = 0
+        self._here = 0
+        self._line = ""
+
+    def say(self, line: str) -> None:
+        """Say it now, and again while nothing else is to be said."""
+        self._line = line
+        self._progress(line)
 
     def __call__(self) -> None:
         here = 0
@@ -85,9 +91,10 @@ class _Count:
             with suppress(OSError):  # moved or gone just now
                 here += path.stat().st_size if path.is_file() else 0
         here = min(here, self._total_bytes)
-        if here != self._said:
-            self._said = here
-            self._progress(f"{here / 1e6:.1f} of {self._total_bytes / 1e6:.1f} MB")
+        if here != self._here:
+            self._here = here
+            self._line = f"{here / 1e6:.1f} of {self._total_bytes / 1e6:.1f} MB"
+        self._progress(self._line)
 
 
 class _Child:

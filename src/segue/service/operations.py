@@ -79,6 +79,8 @@ class Operation:
         if self.change is not None:
             self.change.check()
         with self._lock:
+            if self._steps and (name, detail) == (self._steps[-1].step, self._steps[-1].detail):
+                return  # a download that stands still
             if self._steps and _COUNT.fullmatch(detail) and _COUNT.fullmatch(self._steps[-1].detail):
                 self._steps.pop()  # how far a download is: the newest will do
             self._steps.append(Step(name, detail, round(time.monotonic() - self._began_s, 3)))
