@@ -118,6 +118,20 @@ def test_what_is_not_there_has_the_form_of_errors(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("path", ["/nothing", "/v1/status", "/v1/stream/"])
+def test_a_websocket_where_there_is_none_is_told_so(locked: Address, path: str) -> None:
+    """In the form of errors, with an ID, like any request."""
+    with locked.raw() as connection:
+        key = "dGhlIHNhbXBsZSBub25jZQ=="
+        upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec_websocket_version": "13"}
+        connection.ask("GET", path, **upgrade, sec_websocket_key=key)
+        answer = connection.answer()
+    error = answer.json()["error"]
+    assert (answer.status, error["code"]) == (404, "not_found")
+    assert path in error["message"]
+    assert error["request_id"] == answer.headers["x-request-id"]
+
+
 def test_a_wrong_method_is_told_the_right_ones(locked: Address) -> None:
     """Those of every route of the address, wherever it was added."""
     assert requests.put(f"{locked.url}/v1/versions", timeout=30).headers["Allow"] == "GET, POST"

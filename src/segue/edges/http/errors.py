@@ -15,9 +15,10 @@ from typing import Any
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketState
 
 from segue.edges.http.schemas import Failed
@@ -164,6 +165,17 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
+    not_found = app.router.default
+
+    async def nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # Starlette answers with an empty 403
+            websocket = WebSocket(scope, receive, send)
+            await websocket.receive()
+            await _deny(websocket, _not_found(websocket))
+        else:
+            await not_found(scope, receive, send)
+
+    app.router.default = nothing_there
 
 
 async def _segue_error(connection: Request | WebSocket, error: Exception) -> Response | None:
@@ -192,11 +204,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
     message = printable(one_line(error.detail))
     if status == 404:
-        message = f"{path}: there is nothing of that name; /docs lists what there is"
+        return _not_found(request)
     if status == 405:
         headers["Allow"] = _methods(request, headers.get("Allow", ""))
         message = f"{request.method} {path}: this takes {headers['Allow']}"
     return _answer(status, code, message, request.state.request_id, headers)
+
+
+def _not_found(connection: HTTPConnection) -> Response:
+    message = f"{printable(connection.url.path)}: there is nothing of that name; /docs lists what there is"
+    return _answer(404, "not_found", message, connection.state.request_id)
 
 
 def _methods(request: Request, allowed: str) -> str:
