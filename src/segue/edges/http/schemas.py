@@ -102,7 +102,7 @@ class Page(Strict):
     """Query of the history."""
 
     limit: int = Field(default=50, ge=1, le=1000, description="How many rows.")
-    before: int | None = Field(default=None, ge=1, description="Only rows older than this one.")
+    before: int | None = Field(default=None, ge=1, le=2**63 - 1, description="Only rows older than this one.")
 
 
 # -- answers -------------------------------------------------------------------------------------------------------
