@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from segue.errors import ServerRunning, StoreError
 from segue.service.home import Home, same
+from tests.swap.threads import crowd, hectic, shaken
 
 HOLD = """
 import sys, time
@@ -22,6 +22,15 @@ with home.held():
     home.announce("http://127.0.0.1:6006")
     print("held", flush=True)
     time.sleep(60)
+"""
+
+ASK = """
+import sys
+from pathlib import Path
+from segue.service.home import Home
+print("ready", flush=True)
+sys.stdin.readline()
+print(Home(Path(sys.argv[1])).token())
 """
 
 
@@ -60,17 +69,41 @@ def test_what_is_announced_is_gone_at_the_end(tmp_path: Path) -> None:
 
 
 def test_the_token_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    """However many ask first, all get one token, and the file is readable by nobody else, whatever the umask."""
+    """However many threads ask first, all get one token, and the file is nobody else's, whatever the umask."""
     before = os.umask(0)
     try:
-        with ThreadPoolExecutor(8) as pool:
-            tokens = set(pool.map(lambda _: Home(tmp_path).token(), range(32)))
+        for turn in range(10):
+            home = Home(tmp_path / str(turn))
+            home.directory.mkdir()
+            tokens: set[str] = set()
+            with hectic(), shaken(files=("home.py",), every=2), crowd(4, lambda _: tokens.add(home.token())):  # noqa: B023 -- it is over within the turn
+                pass
+            (token,) = tokens
+            assert len(token) >= 32
+            assert (home.directory / "token").stat().st_mode & 0o777 == 0o600
+            assert home.token() == token
+            assert [path.name for path in home.directory.iterdir()] == ["token"]
     finally:
         os.umask(before)
-    (token,) = tokens
-    assert len(token) >= 32
-    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-    assert Home(tmp_path).token() == token
+
+
+def test_processes_agree_on_the_token(tmp_path: Path) -> None:
+    """Commands and a server that begin at once, in an empty home, all know the token that is there."""
+    asking = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASK, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for process in asking:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in asking:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    tokens = {process.communicate(timeout=20)[0].strip() for process in asking}
+    assert tokens == {(tmp_path / "token").read_text(encoding="utf-8").strip()}
 
 
 def test_a_token_that_is_too_short_is_refused(tmp_path: Path) -> None:

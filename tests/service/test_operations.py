@@ -151,6 +151,23 @@ def test_what_waits_its_turn_is_not_under_way_while_another_is() -> None:
     turn.open.set()
 
 
+def test_changes_begin_while_others_look() -> None:
+    """Threads that begin changes, tend them and ask after them disturb nobody, and none is lost. Guard: the lock."""
+    operations = Operations()
+
+    def use(number: int) -> None:
+        for _ in range(5):
+            mine = operations.run(Operation("switch", str(number), who="me"), lambda _: None)
+            operations.tend()
+            operations.hear(Transitioned(VERSION, 1, State.NEW, State.LOADING, ""))
+            seen = operations.under_way  # once: it may be over a moment later
+            assert seen is None or seen.verb == "switch"
+            assert operations.find(mine.id) is mine
+
+    with hectic(), shaken(files=("operations.py",), every=2), crowd(6, use):
+        pass
+
+
 def test_a_hundred_are_remembered() -> None:
     """The newest can be asked after when they are over; who asks after an older one is told where to look."""
     operations = Operations()
