@@ -175,12 +175,12 @@ def running(home: Path, *, is_open: bool = True, send_bytes: int | None = None, 
     listener = socket.create_server(("127.0.0.1", 0))
     if send_bytes is not None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
-    server = serve._server(serve._build(service), service, (None, None))
+    host, port = listener.getsockname()
+    server = serve._server(serve._build(service), service, (None, None), f"http://{host}:{port}")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     keeper = threading.Thread(target=service._keep)
     for each in (thread, keeper):
         each.start()
-    host, port = listener.getsockname()
     try:
         yield Running(service, server, host, port)
     finally:

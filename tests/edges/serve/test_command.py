@@ -71,9 +71,40 @@ def test_what_cannot_be_served_is_one_line(tmp_path: Path) -> None:
     assert (status, "cannot listen on 203.0.113.7" in said) == (2, True)
     status, said = refused("--tls-cert", str(CERTIFICATE), SEGUE_HOME=str(tmp_path / "c"))
     assert (status, "go together" in said) == (2, True)
+    for host in ("..", "a" * 300):
+        status, said = refused("--host", host, "--port", "0", SEGUE_HOME=str(tmp_path / "b"))
+        assert (status, f"cannot listen on {host}" in said) == (2, True)
     (tmp_path / "file").write_text("", encoding="utf-8")
     status, said = refused("--port", "0", SEGUE_HOME=str(tmp_path / "file"))
     assert (status, "SEGUE_HOME" in said) == (1, True)
+
+
+def test_a_certificate_that_is_none_is_found_out_before_anything_begins(tmp_path: Path) -> None:
+    """One that cannot be read, and one whose key is another's: one line, and no service was begun."""
+    (tmp_path / "junk.pem").write_text("junk", encoding="utf-8")
+    for cert, key in ((tmp_path / "junk.pem", tmp_path / "junk.pem"), (CERTIFICATE, tmp_path / "junk.pem")):
+        status, said = refused(
+            "--port", "0", "--tls-cert", str(cert), "--tls-key", str(key), SEGUE_HOME=str(tmp_path / "home")
+        )
+        assert (status, "--tls-cert" in said, "listening" in said) == (2, True, False), said
+        assert "fault in Segue" not in said
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_whoever_hears_that_it_listens_can_stop_it(home: Path, number: int) -> None:
+    """A signal at that very moment is one like any later one: status 0, and nothing says that it still runs."""
+    process = subprocess.Popen(
+        [SEGUE, "serve", "--port", "0"], env=os.environ | {"SEGUE_HOME": str(home)}, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process.stderr:
+        until(lambda: (home / "server.json").exists(), "it is announced")
+        process.send_signal(number)
+        said = process.stderr.read()
+    assert process.wait(30) == 0, said
+    assert not (home / "server.json").exists()
+    assert "Traceback" not in said
 
 
 def test_a_second_server_on_a_home_is_told_who_has_it(home: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from importlib import import_module
 from types import FrameType
@@ -75,6 +76,8 @@ def serve(
     from segue.settings import read_settings
 
     settings = read_settings(host=host, port=port, model=model, open=is_open)
+    if tls_cert is not None and tls_key is not None:
+        _check_certificate(tls_cert, tls_key)
     _set_up_process()
     with _listen(settings) as listening:
         return _run(settings, listening, tls=(tls_cert, tls_key))
@@ -88,9 +91,7 @@ def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | Non
         url = _url(settings.host, listening.getsockname()[1], secure=tls[0] is not None)
         app = _build(service)
         service.start()
-        server = _server(app, service, tls)
-        service.home.announce(url)
-        click.echo(f"segue: listening on {url} (interface: {url}/docs), SEGUE_HOME is {settings.home}", err=True)
+        server = _server(app, service, tls, url)
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not look at it
         server.run(sockets=[listening])
@@ -128,11 +129,18 @@ def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Pro
     return Http, Live
 
 
-def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None]) -> "uvicorn.Server":
+def _server_class(service: "Service", url: str) -> "type[uvicorn.Server]":
     import uvicorn
 
     class Server(uvicorn.Server):
         """Ends in order at the first signal, and at once at the second."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            # Only now, when signals are heard: whoever reads this may send one at once.
+            service.home.announce(url)
+            home = service.settings.home
+            click.echo(f"segue: listening on {url} (interface: {url}/docs), SEGUE_HOME is {home}", err=True)
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             del frame
@@ -150,8 +158,14 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
                 _LOG.warning("not all was answered within %g s", deadline_s)
             await super().shutdown(sockets)
 
+    return Server
+
+
+def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None], url: str) -> "uvicorn.Server":
+    import uvicorn
+
     http, websocket = _protocols(service.settings.stream_idle_s)
-    return Server(
+    return _server_class(service, url)(
         uvicorn.Config(
             app,
             http=http,
@@ -185,6 +199,17 @@ def _set_up_process() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
+def _check_certificate(cert: str, key: str) -> None:
+    """Raise InvalidParameter unless they are a certificate and its key, without a password."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise InvalidParameter(
+            f"--tls-cert {cert} and --tls-key {key} cannot be used ({error}): give a certificate and its key, as PEM "
+            "and without a password"
+        ) from error
+
+
 def _listen(settings: "Settings") -> socket.socket:
     """A socket that listens. Raises InvalidParameter for an address that cannot be had."""
     host, port = settings.host, settings.port
@@ -198,10 +223,10 @@ def _listen(settings: "Settings") -> socket.socket:
         except BaseException:
             listening.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that can be none is a UnicodeError
+        why = (error.strerror if isinstance(error, OSError) else "") or error
         raise InvalidParameter(
-            f"cannot listen on {host} port {port} ({error.strerror or error}): stop what is there, or choose another "
-            "--port or --host"
+            f"cannot listen on {host} port {port} ({why}): stop what is there, or choose another --port or --host"
         ) from error
     return listening
 
