@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from segue.edges.serve import heaps
 from segue.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -191,6 +192,7 @@ def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | Non
 def _set_up_process() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    heaps.bound()
     # NumPy's, read at its import: loading a model must not take every core from the requests of the moment.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
