@@ -41,6 +41,19 @@ def test_one_that_may_come_back_is_looked_at_again() -> None:
     assert watch._running == set()
 
 
+def test_a_process_that_stood_still_has_not_stalled() -> None:
+    """Nobody looked for longer than the limit: the machine slept, and each call has its time from then on."""
+    watch, gone = Watch(0.05), list[str]()
+    with watch.over(lambda: gone.append("x")) as running:
+        running.beat_at_s -= 1
+        watch._looked_at_s -= 1
+        watch.look()
+        assert gone == []
+        running.beat_at_s -= 1
+        watch.look()
+        assert gone == ["x"]
+
+
 def test_a_call_that_is_over_is_not_given_up() -> None:
     """However long it took: after the block nobody looks at it."""
     watch, gone = Watch(0.05), list[str]()

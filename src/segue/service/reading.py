@@ -8,7 +8,7 @@ import io
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from segue.errors import AudioUnreadable
 
@@ -29,12 +29,17 @@ class Reading:
 
     def open(self) -> BinaryIO:
         """What a decoder is given. Raises AudioUnreadable."""
+        file: _Memory | _Disk
         if isinstance(self._source, bytes):
-            return _Memory(self._source, self.name, self.goes_on)
-        try:
-            return cast(BinaryIO, io.BufferedReader(_Disk(self._source, self.goes_on)))
-        except OSError as error:
-            raise AudioUnreadable(f"{self.name}: cannot be read ({error.strerror or error})") from error
+            file = _Memory(self._source)
+            file.name = self.name
+        else:
+            try:
+                file = _Disk(io.FileIO(str(self._source)))
+            except OSError as error:
+                raise AudioUnreadable(f"{self.name}: cannot be read ({error.strerror or error})") from error
+        file.goes_on = self.goes_on
+        return cast(BinaryIO, file)
 
     def cut(self) -> None:
         """The decoder finds the end where it is. From any thread."""
@@ -52,20 +57,28 @@ class Reading:
         return True
 
 
-class _Memory(io.BytesIO):
-    def __init__(self, data: bytes, name: str, goes_on: Callable[[], bool]) -> None:
-        super().__init__(data)
-        self.name = name
-        self._goes_on = goes_on
+class _Ending:
+    """A file that stands at its end once it does not go on: libsndfile asks for ever where there is more and no bytes."""
+
+    goes_on: Callable[[], bool]
 
     def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(size) if self._goes_on() else b""
+        return cast(BinaryIO, super()).read(-1 if size is None else size) if self.goes_on() else b""
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        file = cast(BinaryIO, super())
+        return file.seek(offset, whence) if self.goes_on() else file.seek(0, io.SEEK_END)
+
+    def tell(self) -> int:
+        file = cast(BinaryIO, super())
+        return file.tell() if self.goes_on() else file.seek(0, io.SEEK_END)
 
 
-class _Disk(io.FileIO):
-    def __init__(self, path: Path, goes_on: Callable[[], bool]) -> None:
-        super().__init__(str(path))
-        self._goes_on = goes_on
+class _Memory(_Ending, io.BytesIO):
+    """Bytes in memory."""
 
-    def readinto(self, buffer: Any, /) -> int:
-        return super().readinto(buffer) if self._goes_on() else 0
+    name: str
+
+
+class _Disk(_Ending, io.BufferedReader):
+    """A file."""

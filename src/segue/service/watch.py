@@ -27,6 +27,7 @@ class Watch:
 
     def __init__(self, stall_s: float) -> None:
         self.stall_s = stall_s
+        self._looked_at_s = time.monotonic()
         self._lock = threading.Lock()  # guards _running
         self._running: set[Running] = set()
 
@@ -46,9 +47,13 @@ class Watch:
                 self._running.discard(running)
 
     def look(self) -> None:
-        """Give up what has stalled."""
+        """Give up what has stalled. Where the whole process stood still (stopped, or its machine), that is no stall."""
         now_s = time.monotonic()
+        stood_s, self._looked_at_s = now_s - self._looked_at_s, now_s
         with self._lock:
+            if stood_s > self.stall_s / 2:
+                for running in self._running:
+                    running.beat_at_s += stood_s
             stalled = [running for running in self._running if now_s - running.beat_at_s > self.stall_s]
         for running in stalled:
             again: bool | None = False
