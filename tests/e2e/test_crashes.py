@@ -100,12 +100,12 @@ class _Asked:
 
 
 def _while_it_is_prepared(_: _Asked, chance: random.Random) -> None:
-    time.sleep(chance.uniform(0, 0.15))  # the random moment is the test itself, here and below
+    time.sleep(chance.uniform(0, 0.06))  # the random moment is the test itself, here and below
 
 
 def _while_it_is_installed(asked: _Asked, chance: random.Random) -> None:
     until(lambda: asked.server.log.count(asked.loaded) > asked.loaded_before, "it is loaded")
-    time.sleep(chance.uniform(0, 0.01))
+    time.sleep(chance.uniform(0, 0.001))
 
 
 def _after(asked: _Asked, chance: random.Random) -> None:
