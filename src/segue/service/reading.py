@@ -58,7 +58,7 @@ class Reading:
 
 
 class _Ending:
-    """A file that stands at its end once it does not go on: libsndfile asks for ever where there is more and no bytes."""
+    """Stands at its end once it does not go on: libsndfile asks for ever where there is more to come and no bytes."""
 
     goes_on: Callable[[], bool]
 
