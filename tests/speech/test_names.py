@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segue.speech.names import legible, printable, without_blanks
+from segue.speech.names import is_audio, legible, natural, printable, without_blanks
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_any_name_can_be_shown(name: str, valid: str, line: str) -> None:
 def test_a_name_without_blanks_is_one_field() -> None:
     """Every kind of blank becomes an underscore, and no name becomes nothing."""
     assert [without_blanks(name) for name in ("a b\tc\n", "", "会 议")] == ["a_b_c_", "_", "会_议"]
+
+
+def test_the_natural_order_is_total() -> None:
+    """Numbers count by value, folder by folder; names that differ in case or zeros alone have an order too."""
+    assert sorted(["b10", "b2", "a/z", "B1"], key=natural) == ["a/z", "B1", "b2", "b10"]
+    names = {"a1", "A1", "a01"}
+    assert sorted(names, key=natural) == sorted(sorted(names, reverse=True), key=natural)
+
+
+def test_audio_is_known_by_its_extension() -> None:
+    """In any case, and never a hidden file, such as macOS leaves beside each on other disks."""
+    assert [is_audio(name) for name in ("a.WAV", "in/b.m4a", "._a.wav", "wav", "a.txt")] == [
+        *(True, True, False, False, False)
+    ]

@@ -1,6 +1,16 @@
-"""Names of files as text that can be printed. A name may hold any bytes, line breaks and escape codes among them."""
+"""Names of files: as text that can be printed, in natural order, and which of them say that they are audio.
 
+A name may hold any bytes, line breaks and escape codes among them.
+"""
+
+import os
 import re
+
+_AUDIO = frozenset({
+    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac",
+    ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga",
+    ".ogg", ".opus", ".rf64", ".snd", ".ts", ".w64", ".wav", ".wave", ".webm", ".wma",
+})  # fmt: skip
 
 
 def legible(name: str) -> str:
@@ -17,3 +27,20 @@ def printable(name: str) -> str:
 def without_blanks(name: str) -> str:
     """Valid text that is one field where fields are separated by blanks: each blank becomes ``_``."""
     return re.sub(r"\s", "_", legible(name)) or "_"
+
+
+def is_audio(name: str) -> bool:
+    """Whether it is taken from a directory: by its extension, and not if it is hidden. (What is named may be any.)"""
+    name = os.path.basename(name)
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in _AUDIO
+
+
+def natural(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """Sort key: folder by folder, numbers by value, letters without case."""
+    return tuple(_natural_name(name) for name in path.split(os.sep))
+
+
+def _natural_name(name: str) -> tuple[tuple[int, int, str], ...]:
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    key = [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts]
+    return (*key, (-1, 0, name))  # equal but for case or leading zeros: still always the same order

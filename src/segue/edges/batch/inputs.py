@@ -2,22 +2,14 @@
 
 import glob
 import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from segue.errors import AudioError, AudioNotFound, AudioUnreadable, InvalidParameter
-from segue.speech.names import printable
+from segue.speech.names import is_audio, natural, printable
 
 STDIN = "-"
-
-EXTENSIONS = frozenset({
-    ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac",
-    ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga",
-    ".ogg", ".opus", ".rf64", ".snd", ".ts", ".w64", ".wav", ".wave", ".webm", ".wma",
-})  # fmt: skip
-"""What is taken from a directory, of regular files alone. What is named itself may have any name and be a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +41,6 @@ def expand(arguments: Sequence[str], *, recursive: bool = False) -> list[Input]:
     if arguments.count(STDIN) > 1:
         raise InvalidParameter("- was given twice: there is one standard input; give it once")
     return [found for argument in arguments for found in _expand(argument, recursive)]
-
-
-def natural(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
-    """Sort key: folder by folder, numbers by value, letters without case."""
-    return tuple(_natural_name(name) for name in path.split(os.sep))
-
-
-def _natural_name(name: str) -> tuple[tuple[int, int, str], ...]:
-    parts = re.findall(r"[0-9]+|[^0-9]+", name)
-    key = [(0, int(part), "") if part[0] in "0123456789" else (1, 0, part.casefold()) for part in parts]
-    return (*key, (-1, 0, name))  # equal but for case or leading zeros: still always the same order
 
 
 def _expand(argument: str, recursive: bool) -> Iterator[Input]:
@@ -96,7 +77,7 @@ def _audio_files(directory: str, recursive: bool, refused: list[OSError]) -> Ite
         folders[:] = [name for name in folders if recursive and not name.startswith(".")]
         for name in names:
             path = os.path.join(folder, name)
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in EXTENSIONS and _is_taken(path):
+            if is_audio(name) and _is_taken(path):
                 yield path
 
 
