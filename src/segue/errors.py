@@ -140,6 +140,12 @@ class InferenceFailed(ModelError, RuntimeError):
     code = "inference_failed"
 
 
+class MalformedOutput(InferenceFailed):
+    """It returned values that are not probabilities: NaN, infinite, out of range."""
+
+    code = "malformed_output"
+
+
 # -- results and the store -----------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.rules import Rules
 from segue.speech.scorer import Samples
-from segue.swap import Event, ModelSpec, Released, Resolved, Route, Switchboard, VersionId
+from segue.swap import Event, FellBack, ModelSpec, Released, Resolved, Route, Switchboard, VersionId
 from tests.fakes import LoudnessScorer
 
 PATIENCE_S = 20.0
@@ -24,6 +24,7 @@ class Board:
     def __init__(self, *names: str) -> None:
         self.during: dict[str, Callable[[Samples], object]] = {}
         self.released: list[Released] = []
+        self.fallen: list[FellBack] = []
         self.threads: list[str] = []
         self.board: Switchboard[Engine] = Switchboard(self._load, close_model=self._close, listeners=[self._hear])
         self.versions = {name: self.board.add(Resolved(ModelSpec(f"test/{name}"), name)) for name in names}
@@ -61,6 +62,8 @@ class Board:
         if isinstance(event, Released):
             self.threads.append(threading.current_thread().name)
             self.released.append(event)
+        elif isinstance(event, FellBack):
+            self.fallen.append(event)
 
 
 def recording(seconds: float = 4.0) -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from segue.service.engine import Engine
 from segue.service.lanes import Lane, Lanes
+from segue.service.patience import Patience
 from segue.service.rounds import Rounds
 from segue.service.streams import (
     Failed,
@@ -29,7 +30,7 @@ from segue.speech.detector import Detector
 from segue.speech.rules import Rules
 from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.segmenter import Segmenter, SpeechEnded, SpeechStarted
-from segue.swap import Event, ModelSpec, Resolved, Route, State, Switchboard, Transitioned, VersionId
+from segue.swap import Event, FellBack, Health, ModelSpec, Resolved, Route, State, Switchboard, Transitioned, VersionId
 from tests.service.voices import HOP, QUICK, Trouble, Voice, Weights, plain
 from tests.swap.models import Clock
 
@@ -102,8 +103,16 @@ class World:
         )
         self.watch = Watch(stall_s)
         lanes: Callable[..., Lanes[LiveStream]] = HandLanes if by_hand else Lanes
-        self.rounds = Rounds(self.board, self.watch, threads=threads, clock=self.clock, lanes=lanes)
+        self.rounds = Rounds(
+            self.board,
+            self.watch,
+            Patience(self.board, Health(), self.watch),
+            threads=threads,
+            clock=self.clock,
+            lanes=lanes,
+        )
         self.ears: list[Ear] = []
+        self.fallen: list[FellBack] = []
 
     # -- versions --------------------------------------------------------------------------------------------------
 
@@ -154,6 +163,8 @@ class World:
     def _hear(self, event: Event) -> None:
         if isinstance(event, Transitioned) and event.after in (State.CLOSED, State.FAILED):
             self.rounds.drop(event.version)
+        elif isinstance(event, FellBack):
+            self.fallen.append(event)
 
     def leases(self) -> int:
         """How many are out, holds included."""

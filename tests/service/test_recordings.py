@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, UnknownVersion, VersionNotReady
+from segue.service.fall import item_of
+from segue.service.patience import Patience
 from segue.service.recordings import Answer, Ask, Call, Recordings
 from segue.service.watch import Watch
-from segue.swap import Outcome, Route, State, VersionId
+from segue.swap import Health, Outcome, Route, State, VersionId
 from tests.service.boards import PATIENCE_S, Board, recording
 from tests.swap.threads import Gate, crowd, hectic, shaken
 
@@ -22,7 +24,9 @@ class World(Board):
     def __init__(self, *names: str, threads: int = 2) -> None:
         super().__init__(*names)
         self.watch = Watch(stall_s=-1.0)  # whatever runs has stalled, when somebody looks
-        self.recordings = Recordings(self.board, self.watch, threads=threads)
+        self.recordings = Recordings(
+            self.board, self.watch, Patience(self.board, Health(), self.watch), threads=threads
+        )
 
     def begin(self, source: bytes | Path = b"", **ask: Any) -> Call:
         call = Call(source or recording(), Ask(**({"key": "k"} | ask)))
@@ -339,3 +343,78 @@ def test_a_call_has_one_outcome_however_many_come() -> None:
             thread.join(PATIENCE_S)
         assert call.future.done()
         assert failures == []
+
+
+def failing(_: object) -> None:
+    raise RuntimeError("broken")
+
+
+def on_trial(world: World, name: str = "b") -> str:
+    """Let every key be the canary's."""
+    world.board.switch(Route(world.versions["a"], canary=world.versions[name], canary_share=1.0))
+    return world.versions[name]
+
+
+@pytest.mark.parametrize("place", ["trial", "bake time"])
+def test_what_a_new_version_fails_at_is_answered_by_the_old_one(place: str) -> None:
+    """Once, and by name: the caller sees no failure, and it counts, for the old version could answer."""
+    world = World("a", "b")
+    new = on_trial(world) if place == "trial" else world.serve("b")
+    world.during["b"] = failing
+    answer = world.begin().future.result(PATIENCE_S)
+    assert answer.detections[0].model.version == world.versions["a"]
+    until_released(world, 2)
+    assert world.outcomes() == [Outcome.FAILED, Outcome.OK]
+    (fell,) = world.fallen
+    assert (fell.version, fell.instead, fell.code, fell.answered) == (
+        new,
+        world.versions["a"],
+        "inference_failed",
+        True,
+    )
+    assert fell.item == item_of(recording())
+
+
+def test_what_both_fail_at_is_not_blamed_on_the_new_one() -> None:
+    """The caller gets the old version's error: the input may be at fault."""
+    world = World("a", "b")
+    on_trial(world)
+    world.during.update(a=failing, b=failing)
+    with pytest.raises(InferenceFailed, match=f"{world.versions['a']}: RuntimeError: broken"):
+        world.begin().future.result(PATIENCE_S)
+    assert [fell.answered for fell in world.fallen] == [False]
+
+
+def test_who_asks_for_a_version_by_name_gets_its_failure() -> None:
+    """That one and no other was wanted."""
+    world = World("a", "b")
+    new = on_trial(world)
+    world.during["b"] = failing
+    with pytest.raises(InferenceFailed):
+        world.begin(version=new).future.result(PATIENCE_S)
+    assert world.fallen == []
+
+
+def test_a_bad_recording_is_no_failure_of_a_version_on_trial() -> None:
+    """It is refused at once, by whichever version had it."""
+    world = World("a", "b")
+    on_trial(world)
+    with pytest.raises(AudioUndecodable):
+        world.begin(b"no audio").future.result(PATIENCE_S)
+    assert world.fallen == []
+
+
+def test_a_hang_on_trial_is_given_up_soon() -> None:
+    """After a second, not after the time that others have; the old version answers, and the trial is over."""
+    world, gate = World("a", "b"), Gate()
+    world.watch.stall_s = 100
+    on_trial(world)
+    world.during["b"] = lambda _: gate()
+    call = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    while not call.future.done():
+        world.watch.look()
+        time.sleep(0.02)
+    assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+    assert world.board.route == Route(world.versions["a"])
+    gate.open.set()

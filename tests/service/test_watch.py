@@ -46,12 +46,22 @@ def test_a_process_that_stood_still_has_not_stalled() -> None:
     watch, gone = Watch(0.05), list[str]()
     with watch.over(lambda: gone.append("x")) as running:
         running.beat_at_s -= 1
-        watch._looked_at_s -= 1
+        watch._looked_at_s -= 3
         watch.look()
         assert gone == []
-        running.beat_at_s -= 1
+        running.beat_at_s -= 5
         watch.look()
         assert gone == ["x"]
+
+
+def test_a_call_may_have_a_limit_of_its_own() -> None:
+    """One that is on trial has less time than the others."""
+    watch, gone = Watch(10), list[str]()
+    with watch.over(lambda: gone.append("short"), limit_s=0.5) as short, watch.over(lambda: gone.append("x")) as other:
+        short.beat_at_s -= 1
+        other.beat_at_s -= 1
+        watch.look()
+    assert gone == ["short"]
 
 
 def test_a_call_that_is_over_is_not_given_up() -> None:

@@ -41,7 +41,7 @@ def test_of_nothing_the_figures_are_zero() -> None:
 def test_what_counts() -> None:
     """OK, failed and abandoned are requests, the last two errors; only OK has a latency; cancelled counts nowhere."""
     events = [back(), back(Outcome.FAILED, ms=0), back(Outcome.ABANDONED, ms=30_000), back(Outcome.CANCELLED, ms=77)]
-    assert heard(*events).figures(A) == Figures(3, 3.0, 10.0, 10.0, 2, 6.0)
+    assert heard(*events).figures(A) == Figures(3, 3.0, 10.0, 10.0, 2, 6.0, 0.005)
     assert heard(back(Outcome.CANCELLED)).figures(A) == Figures()
 
 
@@ -71,12 +71,12 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
     health.hear(back(ms=50))
     assert (health.figures(A).errors, health.figures(A).weight) == (1, 4.0)
     clock.now_s += 21
-    assert health.figures(A) == Figures(2, 1 / 60, 50.0, 50.0, 0, 2.0)
+    assert health.figures(A) == Figures(2, 1 / 60, 50.0, 50.0, 0, 2.0, 0.025)
     clock.now_s += 60
     assert health.figures(A) == Figures(requests=2)
     clock.now_s += 1000
     health.hear(back())
-    assert health.figures(A) == Figures(3, 1 / 60, 10.0, 10.0, 0, 2.0)
+    assert health.figures(A) == Figures(3, 1 / 60, 10.0, 10.0, 0, 2.0, 0.005)
 
 
 @pytest.mark.parametrize("per_s", [0.5, 10, 300])

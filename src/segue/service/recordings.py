@@ -3,6 +3,8 @@
 The lease is taken and given back in the thread that runs the inference. A recording whose version is gone when its turn
 comes (rolled back, failed, closed) is begun on the one that serves then: nothing of it has been answered yet. One whose
 call stalls in the model is begun again elsewhere, once; one that stalls in its decoder is refused and harms no version.
+One at which a version fails that has to prove itself is begun again, once, on the version that it would replace: the
+caller does not see the failure, and it counts only if that one can answer.
 """
 
 from collections.abc import Mapping
@@ -22,11 +24,16 @@ from segue.errors import (
     one_line,
 )
 from segue.service.engine import Engine
+from segue.service.fall import Fall, item_of
 from segue.service.lanes import Lanes
+from segue.service.patience import Patience
 from segue.service.reading import Reading
 from segue.service.watch import Running, Watch
 from segue.speech.detection import Detection
 from segue.swap import Lease, Outcome, Switchboard, VersionId
+
+_BLOCK_S = 20.0
+"""Seconds of audio between two signs of progress, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,8 @@ class Call:
         self.future: Future[Answer] = Future()
         self.is_gone = False
         self.given_up = 0
+        self.fall: Fall | None = None
+        """The failure after which it was begun again."""
 
     def cancel(self) -> None:
         """Nobody waits for it: it is not begun, or ends at its next block of audio. From any thread."""
@@ -86,9 +95,10 @@ class Recordings:
     ``threads``: how many recordings of one version are under way at once.
     """
 
-    def __init__(self, board: Switchboard[Engine], watch: Watch, *, threads: int) -> None:
+    def __init__(self, board: Switchboard[Engine], watch: Watch, patience: Patience, *, threads: int) -> None:
         self._board = board
         self._watch = watch
+        self._patience = patience
         self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
 
     @property
@@ -123,7 +133,8 @@ class Recordings:
             self._elsewhere(call, error)
             return
         reading = Reading(call.source, lambda: call.is_gone or lease.outcome is not None)
-        with self._watch.over(lambda: self._give_up(call, lease, reading)) as running:
+        limit_s = self._patience.of(version, _BLOCK_S)
+        with self._watch.over(lambda: self._give_up(call, lease, reading, running), limit_s=limit_s) as running:
             self._detect(call, lease, reading, running)
 
     def _detect(self, call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> None:
@@ -139,10 +150,20 @@ class Recordings:
             error = InferenceFailed(f"{lease.version}: {type(its).__name__}: {one_line(its)}")
         if lease.outcome is Outcome.ABANDONED:  # too late: it is another version's by now
             return
+        if call.fall is not None:
+            self._board.tell(call.fall.ended(lease.version, answered=error is None))
         if error is None:
             call.answer(answer)
-        else:
+        elif isinstance(error, AudioError | InvalidParameter) or not self._falls_back(call, lease, error):
             call.fail(error)
+
+    def _falls_back(self, call: Call, lease: Lease[Engine], error: SegueError) -> bool:
+        """Begin it again on the version that this one would replace; False where there is none, or it was already."""
+        instead = self._board.instead_of(lease.version)
+        if instead is None or call.fall is not None or call.ask.version is not None:
+            return False
+        call.fall = Fall.of(lease, error, item=item_of(call.source))
+        return self._lanes.of(instead).put(call)
 
     def _elsewhere(self, call: Call, error: SegueError) -> None:
         """Its version cannot be had (any more)."""
@@ -154,10 +175,14 @@ class Recordings:
         except SegueError as gone:
             call.fail(gone)
 
-    def _give_up(self, call: Call, lease: Lease[Engine], reading: Reading) -> bool:
+    def _give_up(self, call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> bool:
         """The call has stalled: in the decoder, which is then told that the file ends; or else in the model."""
         stall_s = self._watch.stall_s
-        if not reading.is_cut and reading.was_read(within_s=stall_s / 2):
+        is_decoding = not reading.is_cut and reading.was_read(within_s=running.limit_s / 2)
+        if is_decoding and running.limit_s < stall_s:
+            running.limit_s = stall_s  # a version that has to prove itself has no less time for what is not its work
+            return True
+        if is_decoding:
             reading.cut()
             why = f"gave no audio for {stall_s:g} s of decoding; convert it to wav or flac"
             call.fail(AudioUndecodable(f"{reading.name}: {why}"))

@@ -11,6 +11,8 @@ Four rules:
    and not before.
 4. *Who has claimed a stream passes it on or lets go of it.* ``tend`` looks after those that nothing will wake: who
    brings nothing is moved, and who cannot go on tries again.
+5. *A version that has to prove itself fails unseen.* A stream at which it does goes over, at once and whatever its
+   policy, to the version that would be replaced; its audio waits for that.
 """
 
 import threading
@@ -28,7 +30,9 @@ from segue.errors import (
     VersionNotReady,
 )
 from segue.service.engine import Engine
+from segue.service.fall import Fall
 from segue.service.lanes import Company, Lanes
+from segue.service.patience import Patience
 from segue.service.round import Round, run
 from segue.service.streams import (
     Deliver,
@@ -47,6 +51,9 @@ from segue.swap import Outcome, Switchboard, VersionId
 _TRY_AGAIN_S = 5.0
 """After which a stream tries again to go over to a version that failed at it."""
 
+_ROUND_S = 2.0
+"""A chunk, and the audio that a version hears again which takes a stream over: what a round is about."""
+
 _LAST_CHANCE_S = 10.0
 """How long a stream whose audio has ended tries again on a version that fails, where no other serves."""
 
@@ -64,6 +71,7 @@ class Rounds:
         self,
         board: Switchboard[Engine],
         watch: Watch,
+        patience: Patience,
         *,
         threads: int,
         clock: Callable[[], float] = time.monotonic,
@@ -71,6 +79,7 @@ class Rounds:
     ) -> None:
         self._board = board
         self._watch = watch
+        self._patience = patience
         self._clock = clock
         self._lanes = lanes(self._work, self._dispatch, name="streams", threads=threads, company=_TOGETHER)
         self._lock = threading.Lock()  # guards both below
@@ -150,13 +159,16 @@ class Rounds:
             if current is None or place.is_orphan:
                 raise
             return current
+        now_s = self._clock()
+        is_refused = wanted == place.refused and now_s < place.refused_until_s
+        if is_refused and (current in (None, wanted) or place.is_orphan):
+            wanted = self._board.instead_of(wanted) or wanted
         if current is None or place.is_orphan:
             return wanted
         if wanted == current:
             place.superseded_at_s = None
             return current
-        now_s = self._clock()
-        if wanted == place.refused and now_s < place.refused_until_s:
+        if is_refused and current != place.refused:
             return current
         if place.superseded_at_s is None:
             place.superseded_at_s = now_s
@@ -197,7 +209,8 @@ class Rounds:
         rounds = [begun for live in streams if (begun := self._begin(version, live))]
         if not rounds:
             return
-        with self._watch.over(lambda: self._give_up(rounds)) as running:
+        limit_s = self._patience.of(version, _ROUND_S)
+        with self._watch.over(lambda: self._give_up(rounds), limit_s=limit_s) as running:
             run(rounds, running.beat)
         for each in rounds:
             self._settle(each)
@@ -276,6 +289,7 @@ class Rounds:
         live, place, frame_ms = each.live, each.live.place, each.detector.scorer.frame_ms
         messages = each.install(stream)
         place.is_orphan, place.stuck_at_s = False, None
+        self._fell(each, answered=True)
         frame, events = stream.frame, stream.take()
         if stream.kept:
             values = 1 - np.concatenate(stream.kept)
@@ -294,6 +308,10 @@ class Rounds:
         live, place, version = each.live, each.live.place, each.lease.version
         if each.hold:
             each.hold.release()
+        if not each.is_misfit:
+            self._fell(each, answered=False)
+            if place.fall is None and self._falls_back(each):
+                return
         if each.hold and place.stream and not place.is_orphan:  # it stays where it is
             place.refused = version
             place.refused_until_s = float("inf") if each.is_misfit else self._clock() + _TRY_AGAIN_S
@@ -305,6 +323,24 @@ class Rounds:
             self._end(live, Failed(each.said, final=True))
         else:
             self._stick(live, each.said)
+
+    def _falls_back(self, each: Round) -> bool:
+        """Let the stream go on, or open, on the version that this one would replace; False where there is none."""
+        live, place, version = each.live, each.live.place, each.lease.version
+        if self._board.instead_of(version) is None:
+            return False
+        place.fall = Fall.of(each.lease, each.error, item=live.ask.key)
+        place.refused, place.refused_until_s = version, self._clock() + _TRY_AGAIN_S
+        place.is_orphan |= place.version == version
+        self._dispatch(live)
+        return True
+
+    def _fell(self, each: Round, *, answered: bool) -> None:
+        """If it is here because another version failed at it: that failure is over."""
+        fall = each.live.place.fall
+        if fall is not None and fall.version != each.lease.version:
+            each.live.place.fall = None
+            self._board.tell(fall.ended(each.lease.version, answered=answered))
 
     def _is_last_chance(self, live: LiveStream, version: VersionId) -> bool:
         """Whether it has tried for long enough, no chunk will come to try again with, and no other version is there."""
@@ -323,7 +359,7 @@ class Rounds:
                 each.hold.release()  # the stream is where it was
             else:
                 live.place.is_orphan = True
-                if live.place.stuck_at_s is None:
+                if live.place.stuck_at_s is None and self._wanted_or_none(live) is None:
                     live.place.stuck_at_s = self._clock()
                     version = each.lease.version
                     live.tell([Failed(InferenceFailed(f"{version} made no progress and was given up"))])

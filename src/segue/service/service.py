@@ -20,6 +20,7 @@ from segue.service.engine import Engine
 from segue.service.home import Home, same
 from segue.service.loading import fetch, store
 from segue.service.operations import Operation, Operations
+from segue.service.patience import Patience
 from segue.service.recordings import Ask, Call, Recordings
 from segue.service.rounds import Rounds
 from segue.service.status import (
@@ -106,8 +107,9 @@ class Service:
         self._store = store(settings)
         self._changes = Changes(self.board, self._operations, self._store, settings)
         self._watch = Watch(settings.stall_s)
-        self._recordings = Recordings(self.board, self._watch, threads=_cores())
-        self._rounds = Rounds(self.board, self._watch, threads=_cores())
+        patience = Patience(self.board, self._health, self._watch)
+        self._recordings = Recordings(self.board, self._watch, patience, threads=_cores())
+        self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
         self._admission = Admission(
             most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
         )

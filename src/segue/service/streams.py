@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from segue.errors import SegueError
 from segue.service.engine import Engine
+from segue.service.fall import Fall
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.segmenter import SpeechEnded, SpeechStarted
@@ -46,7 +47,7 @@ DEADLINES_S = {Policy.FOLLOW: 0.0, Policy.AT_SILENCE: 60.0, Policy.PIN: 600.0}
 
 @dataclass(frozen=True, slots=True)
 class StreamAsk:
-    """What is asked of a stream. ``asked`` (mode, decision parameters) stays through every change of version.
+    """What is asked of a stream. ``asked`` (mode, preset, parameters) stays through every change of version.
 
     ``sample_rate``: Hz of its chunks; None is the model's. ``deadline_s``: None is the policy's own.
     """
@@ -71,6 +72,7 @@ class Opened:
     model: ModelIdentity
     mode: str
     sample_rate: int
+    preset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class ModelChanged:
     after: ModelIdentity
     at_ms: int
     mode: str
+    preset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +225,8 @@ class Place:
     refused: VersionId | None = None
     """The version that it could not go over to, and until when that is not tried again."""
     refused_until_s: float = 0.0
+    fall: Fall | None = None
+    """The failure after which it goes on elsewhere."""
     is_orphan: bool = False
     """Its version has failed: it takes any other."""
     stuck_at_s: float | None = None

@@ -9,12 +9,19 @@ from dataclasses import dataclass, field
 
 _LOG = logging.getLogger(__name__)
 
+_STOOD_S = 2.0
+"""Who looks comes by much more often than that, unless the whole process stands still."""
+
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """One call into a model. ``give_up`` answers its caller without it; True where it may come back all the same."""
+    """One call into a model. ``give_up`` answers its caller without it; True where it may come back all the same.
+
+    ``limit_s``: how long it may make no progress.
+    """
 
     give_up: Callable[[], bool | None]
+    limit_s: float
     beat_at_s: float = field(default_factory=time.monotonic)
 
     def beat(self) -> None:
@@ -23,7 +30,10 @@ class Running:
 
 
 class Watch:
-    """Notices calls that have made no progress for ``stall_s``. Safe for threads; ``look`` is called now and then."""
+    """Notices calls that make no progress, for ``stall_s`` unless they say less. Safe for threads.
+
+    Whoever has it calls ``look`` now and then.
+    """
 
     def __init__(self, stall_s: float) -> None:
         self.stall_s = stall_s
@@ -32,12 +42,12 @@ class Watch:
         self._running: set[Running] = set()
 
     @contextmanager
-    def over(self, give_up: Callable[[], bool | None]) -> Iterator[Running]:
-        """Watch over a call for the length of a block.
+    def over(self, give_up: Callable[[], bool | None], *, limit_s: float | None = None) -> Iterator[Running]:
+        """Watch over a call for the length of a block; ``limit_s`` in place of ``stall_s``.
 
         ``give_up`` runs in another thread; again only after it has answered True, when that did not help either.
         """
-        running = Running(give_up)
+        running = Running(give_up, self.stall_s if limit_s is None else limit_s)
         with self._lock:
             self._running.add(running)
         try:
@@ -51,10 +61,10 @@ class Watch:
         now_s = time.monotonic()
         stood_s, self._looked_at_s = now_s - self._looked_at_s, now_s
         with self._lock:
-            if stood_s > self.stall_s / 2:
+            if stood_s > max(self.stall_s / 2, _STOOD_S):
                 for running in self._running:
                     running.beat_at_s += stood_s
-            stalled = [running for running in self._running if now_s - running.beat_at_s > self.stall_s]
+            stalled = [running for running in self._running if now_s - running.beat_at_s > running.limit_s]
         for running in stalled:
             again: bool | None = False
             try:

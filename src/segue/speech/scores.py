@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segue.errors import InferenceFailed
+from segue.errors import InferenceFailed, MalformedOutput
 from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
 
 _REPLAY_MS = 1_000
@@ -79,7 +79,7 @@ class Scores:
             self._ready.append(self._undecided(self._stream.finish()))
             self._finished = not self._damaged
         if self._damaged:
-            raise InferenceFailed(f"{type(self.scorer).__name__} answered what is no probability; adopt another model")
+            raise MalformedOutput(f"{type(self.scorer).__name__} answered what is no probability; adopt another model")
 
     def take(self) -> SilenceProbs:
         """p(silence) of the frames that were scored since the last time."""

@@ -6,7 +6,7 @@ answers whom), ``switchboard`` (the one mutable object), ``journal`` (what survi
 
 from segue.swap.change import Change
 from segue.swap.entry import Entry, Kind
-from segue.swap.events import Event, Outcome, Refused, Released, Switched, Transitioned
+from segue.swap.events import Event, FellBack, Outcome, Refused, Released, Switched, Transitioned
 from segue.swap.health import Figures, Health
 from segue.swap.journal import Journal
 from segue.swap.lease import Lease
@@ -21,6 +21,7 @@ __all__ = [
     "Change",
     "Entry",
     "Event",
+    "FellBack",
     "Figures",
     "Health",
     "Journal",

@@ -197,6 +197,17 @@ class Current(Generic[T]):
             return way
         return (Route(route.canary) if route.canary and self._is_loaded(route.canary) else None), self.back
 
+    def instead_of(self, version: VersionId) -> VersionId | None:
+        """The version that this one would replace, or has replaced lately."""
+        route = self.route
+        if route is None:
+            return None
+        if version == route.canary:
+            return route.primary
+        before = self.back[-1].primary if self.back and version == route.primary else version
+        is_warm = before != version and self._fleet.find(before).state is State.READY
+        return before if is_warm else None
+
     def _is_loaded(self, name: VersionId) -> bool:
         return self._fleet.find(name).current.can_serve
 

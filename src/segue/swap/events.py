@@ -83,7 +83,24 @@ class Released:
     error: BaseException | None
 
 
-Event: TypeAlias = Transitioned | Switched | Refused | Released
+@dataclass(frozen=True, slots=True)
+class FellBack:
+    """What a version failed at was begun again on ``instead``, the one it would replace, and has ended there.
+
+    ``answered``: whether that one could. Only then does the failure count against the version: else the input may be at
+    fault. ``item`` names the input: failures of one stream, or at the same bytes, are of one. ``code`` is the error's.
+    """
+
+    version: VersionId
+    incarnation: int
+    instead: VersionId
+    key: str
+    item: str
+    code: str
+    answered: bool
+
+
+Event: TypeAlias = Transitioned | Switched | Refused | Released | FellBack
 
 
 class Listeners:

@@ -24,7 +24,8 @@ class Figures:
 
     ``errors`` failed or were abandoned. ``p50_ms`` and ``p99_ms`` are of those that were OK, by nearest rank: of n
     latencies in order the one numbered ceil(p * n), from 1, so somebody had it; None when there is none.
-    ``weight`` is the sum of what the leases said: seconds of audio, say.
+    ``weight`` is the sum of what the leases said: seconds of audio, say. ``p99_pace`` is that of seconds per unit of
+    weight, a weight under 1 taken for 1: the fixed cost of a short clip says nothing about a long one.
     """
 
     requests: int = 0
@@ -33,6 +34,7 @@ class Figures:
     p99_ms: float | None = None
     errors: int = 0
     weight: float = 0.0
+    p99_pace: float | None = None
 
 
 class _Second:
@@ -56,7 +58,7 @@ class _Window:
         self.since_s: float | None = None  # when the first came back
         self.requests = 0
         self.seconds: deque[_Second] = deque()  # those in which anything came back, the newest last
-        self.latencies: deque[tuple[int, float]] = deque(maxlen=most)  # (second, latency in s), the newest last
+        self.latencies: deque[tuple[int, float, float]] = deque(maxlen=most)  # (second, latency in s, weight)
 
 
 class Health:
@@ -106,7 +108,7 @@ class Health:
             second.weight += event.weight
             window.requests += 1
             if is_ok:
-                window.latencies.append((number, event.latency_s))
+                window.latencies.append((number, event.latency_s, event.weight))
             else:
                 second.errors += 1
 
@@ -134,10 +136,12 @@ class Health:
             requests, count = window.requests, sum(second.count for second in seconds)
             errors, weight = sum(second.errors for second in seconds), sum(second.weight for second in seconds)
             over_s = max(1.0, now_s - max(first, window.since_s))  # a young version's rate is over its own time
-        ordered_s = sorted(latency_s for number, latency_s in kept if number >= first)
-        return Figures(requests, count / over_s, _rank_ms(ordered_s, 50), _rank_ms(ordered_s, 99), errors, weight)
+        ordered_ms = sorted(1000 * latency_s for number, latency_s, _ in kept if number >= first)
+        paces = sorted(latency_s / max(1.0, heavy) for number, latency_s, heavy in kept if number >= first)
+        p50_ms, p99_ms, p99_pace = _rank(ordered_ms, 50), _rank(ordered_ms, 99), _rank(paces, 99)
+        return Figures(requests, count / over_s, p50_ms, p99_ms, errors, weight, p99_pace)
 
 
-def _rank_ms(ordered_s: Sequence[float], percent: int) -> float | None:
-    rank = -(-percent * len(ordered_s) // 100)  # rounded up, in integers: 0.99 is no exact float
-    return ordered_s[rank - 1] * 1000 if ordered_s else None
+def _rank(ordered: Sequence[float], percent: int) -> float | None:
+    rank = -(-percent * len(ordered) // 100)  # rounded up, in integers: 0.99 is no exact float
+    return ordered[rank - 1] if ordered else None

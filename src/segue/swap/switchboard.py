@@ -163,6 +163,18 @@ class Switchboard(Generic[T]):
             raise NotReady(_NOTHING_SERVES)
         return serving.choose(key).version.id
 
+    def instead_of(self, version: VersionId) -> VersionId | None:
+        """The version that answers what this one fails at, while this one has to prove itself; else None.
+
+        On trial, that is the primary that it would replace; as primary, the one before, for as long as that is warm.
+        """
+        with self._lock:
+            return self._current.instead_of(version)
+
+    def tell(self, event: Event) -> None:
+        """Let the listeners know of a fact that only the caller knows. With no lock held."""
+        self._listeners.tell(event)
+
     def hold(self, version: VersionId) -> Lease[T]:
         """A lease that is not measured: keeps a version for a stream that stays on it between its chunks."""
         lease = self.lease("", version=version)
