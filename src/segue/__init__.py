@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segue.service import load
     from segue.speech.detection import Detection, ModelIdentity
     from segue.speech.detector import Detector
+    from segue.speech.presets import PRESETS, Preset
     from segue.speech.rules import MODES, Rules
     from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
     from segue.speech.segmenter import Event, Segment, SpeechEnded, SpeechStarted
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "MODES",
+    "PRESETS",
     "AudioError",
     "Detection",
     "Detector",
@@ -47,6 +49,7 @@ __all__ = [
     "ModelIdentity",
     "ModelSpec",
     "OutputError",
+    "Preset",
     "Resolved",
     "Route",
     "Rules",
@@ -74,6 +77,7 @@ _HOMES = {
     "segue.service": ("load",),
     "segue.speech.detection": ("Detection", "ModelIdentity"),
     "segue.speech.detector": ("Detector",),
+    "segue.speech.presets": ("PRESETS", "Preset"),
     "segue.speech.rules": ("MODES", "Rules"),
     "segue.speech.scorer": ("SilenceProbs", "Samples", "ScoreStream", "Scorer"),
     "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from segue.edges.stream import _fields
+from segue.service.streams import ModelChanged, Opened
+from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.rules import Rules
 from segue.speech.segmenter import SpeechStarted
@@ -91,6 +94,17 @@ def test_every_message_has_its_form(tmp_path: Path) -> None:
         assert {tuple(message) for message in client.of("speech_started")} == {("type", "at_ms")}
         assert {tuple(message) for message in client.of("speech_ended")} == {("type", "start_ms", "end_ms")}
         server.wait(server.service.is_given_back)
+
+
+def test_a_preset_in_effect_is_named() -> None:
+    """In ready and in model_changed, beside the mode; where there is none, neither has it."""
+    model = ModelIdentity("a/b", None, "d", "v1")
+    assert _fields(Opened(model, "tight", RATE, "dusty"))["preset"] == "dusty"
+    assert _fields(ModelChanged(model, model, 10, "tight", "dusty"))["preset"] == "dusty"
+    assert (
+        "preset"
+        not in _fields(Opened(model, "tight", RATE)).keys() | _fields(ModelChanged(model, model, 10, "tight")).keys()
+    )
 
 
 def test_a_failing_version_is_an_error_that_does_not_end_the_stream(tmp_path: Path) -> None:
@@ -188,7 +202,9 @@ def test_float32_and_other_rates(server: Running) -> None:
         ("deadline_s=-1", "deadline_s='-1'"),
         ("deadline_s=inf", "deadline_s='inf'"),
         ("probabilities=perhaps", "true or false"),
-        ("mode=loud", "classic, dynamic"),
+        ("mode=loud", "classic, dynamic, tight"),
+        ("preset=loud", "preset='loud' (request): one of"),
+        ("mode=tight&do_extend=0", "do_extend (request) decides nothing in mode tight"),
         ("max_end_silence_time=long", "max_end_silence_time='long'"),
         ("window_size_ms=50&sil_to_speech_time_thres=60", "sil_to_speech_time_thres=60"),
         ("snr_mode=1", "snr_mode is not a parameter of a stream; they are sample_rate, "),

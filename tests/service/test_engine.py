@@ -88,6 +88,8 @@ def test_the_options_of_a_version_are_its_rules(tmp_path: Path) -> None:
     assert engine.detector.max_audio_s == 60
     with pytest.raises(InvalidParameter):
         load(found, Resolved(ModelSpec("net", None, {"no_such": 1}), found.digest), max_audio_s=60)
+    with pytest.raises(InvalidParameter, match="decides nothing in mode classic"):
+        load(found, Resolved(ModelSpec("net", None, {"threshold": 0.5}), found.digest), max_audio_s=60)
 
 
 def test_a_closed_engine_has_let_go_of_its_model() -> None:

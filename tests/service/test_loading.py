@@ -69,6 +69,8 @@ def test_mistakes_are_told_apart(settings: Settings, tmp_path: Path) -> None:
         service.load(mode="loud", settings=settings)
     with pytest.raises(InvalidParameter, match="no_such_parameter"):
         service.load(settings=settings, no_such_parameter=1)
+    with pytest.raises(InvalidParameter, match=r"threshold \(options\) decides nothing in mode classic"):
+        service.load(settings=settings, threshold=0.5)
     with pytest.raises(InvalidModelID):
         service.load("not a model", settings=settings)
     (tmp_path / "empty").mkdir()

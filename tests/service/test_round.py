@@ -8,6 +8,7 @@ from segue.errors import InferenceFailed, InvalidParameter
 from segue.service.engine import Engine
 from segue.service.round import Round, run
 from segue.service.streams import LiveStream, Opened, StreamAsk
+from segue.speech.presets import Preset
 from segue.speech.stream import DetectorStream
 from segue.swap import Lease, Outcome, Route
 from tests.service.lives import Version, World, three
@@ -62,6 +63,16 @@ def test_opening_makes_a_stream_that_the_version_then_has() -> None:
     assert place.stream is first.stream
     assert place.hold is first.hold
     assert first.install(first.stream) == []
+
+
+def test_what_opens_says_its_mode_and_preset() -> None:
+    """Those that are in effect."""
+    world, version = served()
+    dusty = Preset("dusty", "", {"dynamic": {}})
+    opened = opening(world, version, asked={"mode": "dynamic", "preset": dusty})
+    run([opened], lambda: None)
+    assert opened.stream is not None
+    assert opened.install(opened.stream) == [Opened(opened.detector.model, "dynamic", 16_000, "dusty")]
 
 
 def test_rounds_are_scored_in_one_call() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from segue.errors import AudioTooLong, InvalidParameter
 from segue.speech.detector import Detector
+from segue.speech.presets import Preset
 from segue.speech.scorer import Samples
 from tests.fakes import loudness_detector
 from tests.speech.feeding import chunks, merged, pairs, random_sizes, run
@@ -92,6 +93,18 @@ def test_unknown_parameters_are_refused_before_any_audio_is_read(detector: Detec
         detector.detect("does-not-exist.wav", max_end_silence=800)
     with pytest.raises(InvalidParameter, match="fast"):
         detector.stream(mode="fast")
+
+
+def test_a_preset_of_one_s_own_can_be_asked_for(detector: Detector, speech: Samples) -> None:
+    """Of recordings, of channels and of streams; the answer names it."""
+    patient = Preset("patient", "long pauses", {"classic": {"max_end_silence_time": 3_000}})
+    expected = pairs(detector.detect(speech, sample_rate=RATE, max_end_silence_time=3_000))
+    assert expected != pairs(detector.detect(speech, sample_rate=RATE))
+    found = detector.detect(speech, sample_rate=RATE, preset=patient)
+    assert (pairs(found), found.preset) == (expected, "patient")
+    (channel,) = detector.detect_channels(speech, sample_rate=RATE, preset=patient)
+    assert pairs(channel) == expected
+    assert merged(run(detector.stream(preset=patient), iter([speech]))) == expected
 
 
 def test_the_limit_of_length_is_the_detector_s() -> None:

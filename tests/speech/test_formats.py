@@ -10,6 +10,7 @@ import pytest
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.formats import FORMATS, recording_names, to_dict, to_failure, to_json, to_jsonl, to_rttm
 from segue.speech.names import legible
+from segue.speech.presets import Preset
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 
@@ -33,6 +34,14 @@ def test_the_object_has_exactly_the_promised_keys_in_order() -> None:
         "segments": [{"start_ms": 100, "end_ms": 900}],
     }
     assert list(found) == ["file", "duration_ms", "model", "mode", "segments"]
+
+
+def test_a_preset_in_effect_is_named() -> None:
+    """Beside the mode; without one there is no such key."""
+    rules = Rules.of({}, ("request", {"preset": Preset("dusty", "", {"classic": {}})}))
+    found = to_dict("a.wav", dataclasses.replace(detection((100, 900)), rules=rules))
+    assert list(found) == ["file", "duration_ms", "model", "mode", "preset", "segments"]
+    assert found["preset"] == "dusty"
 
 
 def test_a_service_names_the_version_that_answered() -> None:

@@ -78,7 +78,8 @@ def test_csv_is_read_back_whatever_the_file_is_called() -> None:
         (name, "1", "10", "30", "20"),
         (name, "", "40", "60", "20"),
     ]
-    assert {(r["mode"], r["model"], r["revision"], r["digest"]) for r in rows} == {("classic", "iic/x", "v1", "d" * 64)}
+    assert {(r["mode"], r["preset"], r["model"], r["revision"]) for r in rows} == {("classic", "", "iic/x", "v1")}
+    assert {r["digest"] for r in rows} == {"d" * 64}
 
 
 def test_audacity_labels_are_seconds_between_tabs() -> None:

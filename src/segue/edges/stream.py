@@ -36,7 +36,7 @@ from segue.errors import (
 from segue.service import Policy, StreamAsk
 from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
 from segue.speech.detection import ModelIdentity
-from segue.speech.rules import PARAMETERS, Rules
+from segue.speech.rules import ASKABLE, Rules
 from segue.speech.samples import check_rate
 from segue.speech.segmenter import SpeechEnded, SpeechStarted
 
@@ -54,7 +54,7 @@ _MOST_UNREAD = 256
 _LAST_WORDS_S = 2.0
 """How long the reason of an early end may take to be read."""
 _DTYPES: Mapping[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
-_NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", "mode", *PARAMETERS)
+_NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", *ASKABLE)
 _BEARER = "bearer."
 
 
@@ -230,7 +230,7 @@ def _asked(socket: WebSocket) -> tuple[StreamAsk, np.dtype[Any]]:
     if encoding not in _DTYPES:
         raise InvalidParameter(f"encoding={encoding!r}: one of {', '.join(_DTYPES)}")
     rate = given.get("sample_rate")
-    asked: Mapping[str, object] = {name: given[name] for name in ("mode", *PARAMETERS) if name in given}
+    asked: Mapping[str, object] = {name: given[name] for name in ASKABLE if name in given}
     Rules.of({}, ("request", asked))
     ask = StreamAsk(
         key=socket.headers.get("x-segue-key") or given.get("key") or uuid.uuid4().hex,
@@ -300,15 +300,19 @@ def _fields(message: Message) -> dict[str, Any]:
         case Probabilities(from_ms, frame_ms, values):
             rounded = [round(value, 6) for value in values.tolist()]
             return {"type": "probabilities", "from_ms": from_ms, "frame_ms": frame_ms, "values": rounded}
-        case Opened(model, mode, rate):
-            return {"type": "ready", "model": _model(model), "mode": mode, "sample_rate": rate}
-        case ModelChanged(before, after, at_ms, mode):
-            changed = {"from": before.version, "to": after.version, "at_ms": at_ms, "mode": mode}
+        case Opened(model, mode, rate, preset):
+            return {"type": "ready", "model": _model(model), **_decisions(mode, preset), "sample_rate": rate}
+        case ModelChanged(before, after, at_ms, mode, preset):
+            changed = {"from": before.version, "to": after.version, "at_ms": at_ms, **_decisions(mode, preset)}
             return {"type": "model_changed", **changed, "model": _model(after)}
         case Finished(duration_ms):
             return {"type": "finished", "duration_ms": duration_ms}
         case Failed(error, final):
             return {"type": "error", "code": error.code, "message": one_line(error), "final": final}
+
+
+def _decisions(mode: str, preset: str) -> dict[str, str]:
+    return {"mode": mode, "preset": preset} if preset else {"mode": mode}
 
 
 def _model(model: ModelIdentity) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def load(found: ResolvedModel, resolved: Resolved, *, max_audio_s: float) -> Eng
     options: Mapping[str, object] = resolved.spec.options
     spec = resolved.spec
     identity = ModelIdentity(spec.model_id, spec.revision, resolved.digest, resolved.version)
-    detector = Detector(scorer, rules.asking(options, source="options"), model=identity, max_audio_s=max_audio_s)
+    rules = rules.asking(options, source="options").settled()
+    detector = Detector(scorer, rules, model=identity, max_audio_s=max_audio_s)
     return Engine(detector, max(0, resident_bytes() - before))
 
 

@@ -9,6 +9,7 @@ from segue.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from segue.speech.detector import Detector
+    from segue.speech.presets import Preset
 
 
 def store(settings: Settings) -> Store:
@@ -39,6 +40,7 @@ def load(
     revision: str | None = None,
     *,
     mode: str | None = None,
+    preset: "str | Preset | None" = None,
     settings: Settings | None = None,
     progress: Callable[[str], None] | None = None,
     **parameters: object,
@@ -46,8 +48,8 @@ def load(
     """A detector for a model ID, an alias such as ``fsmn-vad`` (the default), or a directory.
 
     The model is fetched and verified on first use, and taken from the local store ever after, without the network.
-    ``mode`` ("classic" or "dynamic") and ``parameters`` (FunASR's names) become the detector's own; a request may
-    still ask for others. Raises ModelError, InvalidParameter, StoreError.
+    ``mode`` ("classic", "dynamic" or "tight"), ``preset`` and ``parameters`` (see ``segue.Rules``) become the
+    detector's own; a request may still ask for others. Raises ModelError, InvalidParameter, StoreError.
     """
     from segue import models  # NumPy, SciPy and the codecs are loaded here, not to list or fetch models
     from segue.speech.detection import ModelIdentity
@@ -56,6 +58,6 @@ def load(
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)
     scorer, rules = models.load(resolved.directory, resolved.kind)
-    rules = rules.asking({"mode": mode, **parameters}, source="options")
+    rules = rules.asking({"mode": mode, "preset": preset, **parameters}, source="options").settled()
     identity = ModelIdentity(resolved.model_id, resolved.revision, resolved.digest)
     return Detector(scorer, rules, model=identity, max_audio_s=settings.max_audio_s)

@@ -75,7 +75,7 @@ class Round:
             place.detector, place.hold = detector, self.hold
         if before is None:
             place.stream = stream
-            return [Opened(detector.model, stream.rules.mode, stream.sample_rate)]
+            return [Opened(detector.model, stream.rules.mode, stream.sample_rate, stream.rules.preset)]
         if self.scores is None or self.scores is stream.scores:
             return []
         at_ms = stream.install(self.scores, detector.rules) * detector.scorer.frame_ms
@@ -83,7 +83,7 @@ class Round:
             old.release()
         if before.model == detector.model:  # another life of the same is no news
             return []
-        return [ModelChanged(before.model, detector.model, at_ms, stream.rules.mode)]
+        return [ModelChanged(before.model, detector.model, at_ms, stream.rules.mode, stream.rules.preset)]
 
 
 def run(rounds: Sequence[Round], beat: Callable[[], None]) -> None:

@@ -44,6 +44,11 @@ class Detection(Sequence[Segment]):
         return self.rules.mode
 
     @property
+    def preset(self) -> str:
+        """The preset that took part in it; empty without one."""
+        return self.rules.preset
+
+    @property
     def speech_ms(self) -> int:
         """Total length of the segments."""
         return sum(segment.end_ms - segment.start_ms for segment in self.segments)

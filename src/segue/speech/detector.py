@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from segue.speech.audio import MAX_AUDIO_S, AudioSource, Channels, Decoded, decode
 from segue.speech.detection import Detection, ModelIdentity
+from segue.speech.presets import Preset
 from segue.speech.rules import Rules
 from segue.speech.scorer import Samples, Scorer
 from segue.speech.segmenter import Event, Segment, SpeechEnded
@@ -38,6 +39,7 @@ class Detector:
         *,
         sample_rate: int | None = None,
         mode: str | None = None,
+        preset: str | Preset | None = None,
         probabilities: bool = False,
         progress: Progress | None = None,
         **parameters: object,
@@ -45,12 +47,12 @@ class Detector:
         """The segments of a recording, its channels mixed.
 
         ``source``: a path, the bytes of a file, a binary file object, or samples (int16, int32 or float of shape (n,),
-        (n, c) or (c, n)) with their ``sample_rate`` in Hz; given for a file, it must be the file's own. ``mode`` and
-        ``parameters`` (FunASR's names, see ``segue.Rules``) win over the model's. ``probabilities``: keep them in the
+        (n, c) or (c, n)) with their ``sample_rate`` in Hz; given for a file, it must be the file's own. ``mode``,
+        ``preset`` and ``parameters`` (see ``segue.Rules``) win over the model's. ``probabilities``: keep them in the
         answer. An array must not change while it is read.
         Raises AudioError, InvalidParameter, InferenceFailed.
         """
-        rules = self.rules.asking({"mode": mode, **parameters})
+        rules = self.rules.asking({"mode": mode, "preset": preset, **parameters})
         (detection,) = self._detect(source, sample_rate, "mix", rules, probabilities, progress)
         return detection
 
@@ -60,12 +62,13 @@ class Detector:
         *,
         sample_rate: int | None = None,
         mode: str | None = None,
+        preset: str | Preset | None = None,
         probabilities: bool = False,
         progress: Progress | None = None,
         **parameters: object,
     ) -> list[Detection]:
         """Like ``detect``, each channel for itself: one answer a channel, in order."""
-        rules = self.rules.asking({"mode": mode, **parameters})
+        rules = self.rules.asking({"mode": mode, "preset": preset, **parameters})
         return self._detect(source, sample_rate, "split", rules, probabilities, progress)
 
     def probabilities(self, source: AudioSource, *, sample_rate: int | None = None) -> NDArray[np.float32]:
@@ -75,10 +78,15 @@ class Detector:
         return scored
 
     def stream(
-        self, *, sample_rate: int | None = None, mode: str | None = None, **parameters: object
+        self,
+        *,
+        sample_rate: int | None = None,
+        mode: str | None = None,
+        preset: str | Preset | None = None,
+        **parameters: object,
     ) -> DetectorStream:
         """A live stream. ``sample_rate``: Hz of its chunks; the model's own where left out."""
-        asked = {"mode": mode, **parameters}
+        asked = {"mode": mode, "preset": preset, **parameters}
         return DetectorStream(self.scorer, self.rules, sample_rate=sample_rate, asked=asked)
 
     def _detect(

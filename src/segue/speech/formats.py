@@ -56,6 +56,7 @@ def to_dict(file: str, detection: "Detection") -> dict[str, Any]:
         "duration_ms": detection.duration_ms,
         "model": {"id": legible(model.id), "revision": model.revision, **version, "digest": model.digest},
         "mode": detection.mode,
+        **({"preset": detection.preset} if detection.preset else {}),
         "segments": [{"start_ms": segment.start_ms, "end_ms": segment.end_ms} for segment in detection.segments],
     }
 

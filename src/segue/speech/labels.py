@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from segue.speech.detection import Detection
     from segue.speech.segmenter import Segment
 
-CSV_HEADER = "file,channel,start_ms,end_ms,duration_ms,mode,model,revision,digest\n"
+CSV_HEADER = "file,channel,start_ms,end_ms,duration_ms,mode,preset,model,revision,digest\n"
 SPEECH = "speech"
 
 
@@ -27,7 +27,7 @@ def to_csv(file: str, detections: "Sequence[Detection]") -> list[str]:
         channel, model = "" if found.channel is None else found.channel, found.model
         for segment in found.segments:
             length_ms = segment.end_ms - segment.start_ms
-            facts = [found.mode, legible(model.id), model.revision or "", model.digest]
+            facts = [found.mode, found.preset, legible(model.id), model.revision or "", model.digest]
             rows.writerow([legible(file), channel, segment.start_ms, segment.end_ms, length_ms, *facts])
     return [text.getvalue()]
 

@@ -1,51 +1,44 @@
 """The rules of decision: a mode and the decision parameters, frozen, each with the place it came from.
 
-Names, units and defaults are FunASR's (``VADXOptions`` of funasr 1.4). Precedence, lowest first: FunASR's built-in
-default, the model's ``config.yaml``, the mode's defaults, the version's options, the request's. ``Rules`` remembers
-its layers, so that what a stream asked for can be laid over another version's rules (``asking``).
+Names, units and defaults are FunASR's (``VADXOptions`` of funasr 1.4), those of tight mode Segue's own. Precedence,
+lowest first: the built-in default, the model's ``config.yaml``, the mode's defaults, the preset, the version's options,
+the request's; wherever mode and preset are named, their values stand in these places. ``Rules`` remembers its layers,
+so that what a stream asked for can be laid over another version's rules (``asking``).
+
+A parameter that decides nothing in the mode in effect is checked and set aside: under another mode it counts again. It
+is refused where that can only be a mistake: in a layer that names its mode, and among a version's options
+(``settled``).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segue.errors import InvalidParameter
+from segue.speech.parameters import (
+    FUNASR_SCHEDULE,
+    MODE_DEFAULTS,
+    MODES,
+    PARAMETERS,
+    Mode,
+    Schedule,
+    check_decides,
+    checked_mode,
+    parameters_of,
+    validated,
+)
+from segue.speech.presets import Preset, checked_preset
 from segue.speech.scorer import SilenceProbs
 
-Mode: TypeAlias = Literal["classic", "dynamic"]
-MODES: tuple[str, ...] = get_args(Mode)
+__all__ = ["ASKABLE", "FUNASR_SCHEDULE", "MODES", "PARAMETERS", "Layer", "Mode", "Rules", "Schedule"]
 
-Schedule: TypeAlias = tuple[tuple[float, int], ...]
-"""((utterance up to ms, allowed end silence in ms), …), ascending; the last limit is infinite."""
-
-# FunASR 1.4's offline schedule (``DEFAULT_SILENCE_SCHEDULE`` of its fsmn_vad_streaming): the longer an utterance has
-# run, the shorter the pause that ends it.
-FUNASR_SCHEDULE: Schedule = (
-    (10_000, 2_000),
-    (20_000, 1_000),
-    (30_000, 800),
-    (40_000, 600),
-    (50_000, 400),
-    (60_000, 200),
-    (float("inf"), 100),
-)
-
-_MODE_DEFAULTS: Mapping[str, Mapping[str, object]] = {
-    "classic": {"silence_schedule": ()},
-    "dynamic": {"silence_schedule": FUNASR_SCHEDULE, "speech_noise_thres": 0.5},
-}
-
-# FunASR reads these and never uses them, or its values can never close the gate (FACTS: decibel and SNR at -100).
-IGNORED_PARAMETERS = frozenset({
-    "snr_mode", "dcd_block_size", "nn_eval_block_size", "fe_prior_thres", "speech_noise_thresh_low",
-    "speech_noise_thresh_high", "do_start_point_detection", "do_end_point_detection", "output_frame_probs",
-    "noise_frame_num_used_for_snr",
-})  # fmt: skip
+ASKABLE: tuple[str, ...] = ("mode", "preset", *PARAMETERS)
+"""All names that a layer may give, and so a request."""
 
 Layer: TypeAlias = tuple[str, Mapping[str, object]]
 
@@ -54,11 +47,15 @@ Layer: TypeAlias = tuple[str, Mapping[str, object]]
 class Rules:
     """Every decision parameter of one mode. Immutable, equal and hashed by value; share freely between threads.
 
-    Times are whole milliseconds. A frame is speech when ``1 - p0 >= p0 ** speech_2_noise_ratio + speech_noise_thres``.
-    Made by ``Rules.of`` and ``asking``, which validate and record where each value came from.
+    Times are whole milliseconds. In classic and dynamic mode a frame is speech when ``1 - p0 >= p0 **
+    speech_2_noise_ratio + speech_noise_thres``, in tight mode by ``threshold`` and ``neg_threshold`` (``segue.speech.
+    tight``). What decides nothing in the mode is at its default. Made by ``Rules.of`` and ``asking``, which validate
+    and record where each value came from.
     """
 
     mode: Mode = "classic"
+    preset: str = ""
+    """The preset in effect; empty where there is none, or it sets nothing in this mode."""
     detect_mode: int = 1
     max_end_silence_time: int = 800
     max_start_silence_time: int = 3000
@@ -74,6 +71,12 @@ class Rules:
     silence_schedule: Schedule = ()
     chunk_size: int = 60_000
     """Dynamic mode: the schedule is looked up once per so many ms of audio (FunASR's name and offline value)."""
+    threshold: float = 0.7
+    neg_threshold: float = 0.6
+    min_speech_duration_ms: int = 50
+    min_silence_duration_ms: int = 100
+    speech_pad_start_ms: int = 30
+    speech_pad_end_ms: int = 20
     frame_ms: int = 10
     schedule_lag_frames: int = 4
     """Frames that the front end still holds back when a block of ``chunk_size`` ends (window and look-ahead)."""
@@ -90,17 +93,21 @@ class Rules:
     ) -> "Rules":
         """Resolve a model's own parameters and layers of ``(source, {parameter: value})``, lowest precedence first.
 
-        A value may be text (as from a command line). ``mode`` may stand anywhere; its defaults come just above the
-        model's own. ``frame_ms`` and ``schedule_lag_frames`` are facts of the scorer. Raises InvalidParameter naming
-        the parameter and its source.
+        A value may be text (as from a command line). ``mode`` and ``preset`` may stand anywhere, the highest counts;
+        what they set comes just above the model's own. ``frame_ms`` and ``schedule_lag_frames`` are facts of the
+        scorer. Raises InvalidParameter naming the parameter and its source.
         """
         kept = tuple((source, dict(layer)) for source, layer in (("model", model), *layers))
-        mode: Mode = "classic"
-        for source, layer in kept:
-            mode = _mode(layer.get("mode", mode), source)
-        values: dict[str, object] = {"mode": mode, "frame_ms": frame_ms, "schedule_lag_frames": schedule_lag_frames}
-        for source, given in _stacked(kept, mode):
-            values |= {name: _validated(name, value, source) for name, value in given.items() if name != "mode"}
+        for source, layer in kept[1:]:
+            if named := _named_mode(layer, source):
+                _check_all_decide(layer, named, source)
+        mode, preset = _choices(kept)
+        values: dict[str, object] = {"mode": mode, "preset": preset.name if preset else ""}
+        values |= {"frame_ms": frame_ms, "schedule_lag_frames": schedule_lag_frames}
+        deciding = frozenset(parameters_of(mode))
+        for source, given in _stacked(kept, mode, preset):
+            checked = {name: validated(name, value, source) for name, value in given.items()}
+            values |= {name: value for name, value in checked.items() if name in deciding}
         return cls(**values, layers=kept)._checked()  # type: ignore[arg-type]  # each value was validated by name
 
     def asking(self, asked: Mapping[str, object], *, source: str = "request") -> "Rules":
@@ -117,16 +124,32 @@ class Rules:
             schedule_lag_frames=self.schedule_lag_frames,
         )
 
+    def settled(self) -> "Rules":
+        """These rules, if all that was given decides something in their mode; else raises InvalidParameter.
+
+        For a version's options: its mode is known, so one that decides nothing there is a mistake. Not for requests
+        and streams: a version of another mode may come to answer them.
+        """
+        for source, layer in self.layers[1:]:
+            _check_all_decide(layer, self.mode, source)
+        return self
+
     def sources(self) -> dict[str, str]:
         """Parameter name -> the layer that set it; "default" where none did."""
         found = dict.fromkeys(self.parameters(), "default")
-        for source, layer in _stacked(self.layers, self.mode):
-            found.update(dict.fromkeys(layer, source))
+        mode, preset = _choices(self.layers)
+        for source, layer in (*_stacked(self.layers, mode, preset), *_choosing(self.layers)):
+            found.update((name, source) for name in layer if name in found)
         return found
 
     def parameters(self) -> dict[str, object]:
-        """Parameter name -> effective value, of those that decide; what makes two results comparable."""
-        return {spec.name: getattr(self, spec.name) for spec in fields(self) if spec.name != "layers"}
+        """Parameter name -> effective value, of all that decide; what makes two results comparable.
+
+        ``preset`` is among them where one is in effect.
+        """
+        chosen = ("mode", "preset") if self.preset else ("mode",)
+        names = (*chosen, *parameters_of(self.mode), "frame_ms", "schedule_lag_frames")
+        return {name: getattr(self, name) for name in names}
 
     def is_speech(self, p_silence: SilenceProbs) -> NDArray[np.bool_]:
         """Decide each frame alone. ``p_silence`` float32 (frames,); answers bool (frames,)."""
@@ -168,88 +191,56 @@ class Rules:
                 raise InvalidParameter(
                     f"{name}={getattr(self, name)}: at most window_size_ms ({self.window_size_ms}), which it counts in"
                 )
+        shortest = self.speech_pad_start_ms + 2 * self.min_speech_duration_ms
+        if self.mode == "tight" and self.max_single_segment_time < shortest:
+            raise InvalidParameter(
+                f"max_single_segment_time={self.max_single_segment_time}: in tight mode at least {shortest}, which is "
+                "speech_pad_start_ms and twice min_speech_duration_ms"
+            )
         return self
 
 
-_INT_RANGES: Mapping[str, tuple[int, int]] = {
-    "detect_mode": (0, 1),
-    "do_extend": (0, 1),
-    "max_end_silence_time": (0, 3_600_000),
-    "max_start_silence_time": (0, 3_600_000),
-    "window_size_ms": (10, 10_000),
-    "sil_to_speech_time_thres": (0, 10_000),
-    "speech_to_sil_time_thres": (0, 10_000),
-    "lookback_time_start_point": (0, 10_000),
-    "lookahead_time_end_point": (0, 10_000),
-    "max_single_segment_time": (100, 86_400_000),
-    "chunk_size": (10, 3_600_000),
-}
-_FLOAT_RANGES: Mapping[str, tuple[float, float]] = {
-    "speech_2_noise_ratio": (0.01, 100.0),
-    "speech_noise_thres": (-1.0, 1.0),
-}
-
-PARAMETERS: tuple[str, ...] = (*_INT_RANGES, *_FLOAT_RANGES, "silence_schedule")
-"""Names that ``--set`` and requests accept (besides ``mode``)."""
+def _choices(layers: Sequence[Layer]) -> tuple[Mode, Preset | None]:
+    """The mode, and the preset if it sets anything in that mode. Raises InvalidParameter."""
+    mode: Mode = "classic"
+    preset: Preset | None = None
+    for source, layer in layers:
+        mode = _named_mode(layer, source) or mode
+        preset = checked_preset(layer["preset"], source) if "preset" in layer else preset
+    return mode, preset if preset and mode in preset.parameters else None
 
 
-def _stacked(layers: Sequence[Layer], mode: Mode) -> tuple[Layer, ...]:
-    """All that sets a value, lowest precedence first: the model's own, the mode's defaults, the rest."""
-    return (layers[0], ("mode", _MODE_DEFAULTS[mode]), *layers[1:])
+def _named_mode(layer: Mapping[str, object], source: str) -> Mode | None:
+    """The mode that a layer names, itself or by its preset. Raises InvalidParameter."""
+    preset = checked_preset(layer.get("preset", ""), source)
+    if "mode" in layer:
+        return checked_mode(layer["mode"], source)
+    return checked_mode(preset.mode, f"preset {preset.name}") if preset and preset.mode else None
 
 
-def _mode(value: object, source: str) -> Mode:
-    if not isinstance(value, str) or value not in MODES:
-        raise InvalidParameter(f"mode={value!r} ({source}): one of {', '.join(MODES)}")
-    return value  # type: ignore[return-value]  # just checked
+def _check_all_decide(layer: Mapping[str, object], mode: str, source: str) -> None:
+    """Raise InvalidParameter where a layer gives what decides nothing in a mode."""
+    for name in layer:
+        if name in PARAMETERS:  # the rest is refused, or not, where it is validated
+            check_decides(name, mode, source)
+    preset = checked_preset(layer.get("preset", ""), source)
+    if preset and mode not in preset.parameters:
+        theirs = ", ".join(preset.parameters)
+        raise InvalidParameter(f"preset={preset.name} ({source}) sets nothing in mode {mode}; it is for {theirs}")
 
 
-def _validated(name: str, value: object, source: str) -> object:
-    if name in IGNORED_PARAMETERS:
-        raise InvalidParameter(f"{name} ({source}) decides nothing in FunASR; leave it out")
-    if name in _INT_RANGES:
-        return _number(name, value, source, int, _INT_RANGES[name])
-    if name in _FLOAT_RANGES:
-        return _number(name, value, source, float, _FLOAT_RANGES[name])
-    if name == "silence_schedule":
-        return _schedule(value, source)
-    raise InvalidParameter(f"{name} ({source}) is not a decision parameter; they are {', '.join(PARAMETERS)}")
+def _stacked(layers: Sequence[Layer], mode: Mode, preset: Preset | None) -> Iterator[Layer]:
+    """All that sets a value, lowest precedence first: the model's own, the mode's, the preset's, the rest."""
+    settings = ({name: layer[name] for name in layer if name not in ("mode", "preset")} for _, layer in layers)
+    own, *rest = zip((source for source, _ in layers), settings, strict=True)
+    yield own
+    yield "mode", MODE_DEFAULTS[mode]
+    if preset:
+        yield "preset", preset.parameters[mode]
+    yield from rest
 
 
-def _number(
-    name: str, value: object, source: str, kind: type[int] | type[float], bounds: tuple[float, float]
-) -> int | float:
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        value = value.lower() == "true"
-    try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number lands in the except
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    whole = kind is float or number == int(number if np.isfinite(number) else 0)
-    if not (bounds[0] <= number <= bounds[1]) or not whole:
-        what = "a whole number" if kind is int else "a number"
-        raise InvalidParameter(f"{name}={value!r} ({source}): {what} from {bounds[0]} to {bounds[1]}")
-    return kind(number)
-
-
-def _end_silence(value: object, source: str) -> int:
-    return int(_number("silence_schedule's silence", value, source, int, _INT_RANGES["max_end_silence_time"]))
-
-
-def _schedule(value: object, source: str) -> Schedule:
-    """Accepts pairs, or text such as ``10000:2000,20000:1000,inf:100``."""
-    try:
-        pairs = [part.split(":") for part in value.split(",") if part] if isinstance(value, str) else list(value)  # type: ignore[call-overload]  # what is not iterable lands in the except
-        schedule = tuple((float(limit), _end_silence(silence, source)) for limit, silence in pairs)
-    except InvalidParameter:
-        raise
-    except (TypeError, ValueError, OverflowError) as error:
-        raise InvalidParameter(
-            f"silence_schedule={value!r} ({source}): pairs up-to-ms:end-silence-ms, such as 10000:2000,inf:800"
-        ) from error
-    limits = [limit for limit, _ in schedule]
-    if limits != sorted(set(limits)) or not all(limit > 0 for limit in limits):  # NaN is not over 0 either
-        raise InvalidParameter(f"silence_schedule={value!r} ({source}): the limits must be over 0 and rise")
-    if schedule and limits[-1] != float("inf"):
-        raise InvalidParameter(f"silence_schedule={value!r} ({source}): the last limit must be inf")
-    return schedule
+def _choosing(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """What of the layers chooses mode and preset."""
+    for source, layer in layers:
+        yield source, {name: layer[name] for name in ("mode", "preset") if name in layer}

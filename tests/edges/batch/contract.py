@@ -8,7 +8,8 @@ from typing import Any
 from segue.errors import SegueError
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.detector import Detector
-from segue.speech.rules import PARAMETERS, Rules
+from segue.speech.parameters import parameters_of
+from segue.speech.rules import Rules
 from tests.client.loopback import Asked, Loopback, Says, refusal
 from tests.fakes import loudness_detector
 
@@ -76,12 +77,18 @@ def _one(detector: Detector) -> Callable[..., list[Detection]]:
 
 
 def _about(model: ModelIdentity, rules: Rules) -> dict[str, Any]:
-    return {"model": dataclasses.asdict(model), "mode": rules.mode, "request_id": "r"}
+    return {
+        "model": dataclasses.asdict(model),
+        "mode": rules.mode,
+        "request_id": "r",
+        **({"preset": rules.preset} if rules.preset else {}),
+    }
 
 
 def _parameters(rules: Rules) -> dict[str, Any]:
     schedule = ",".join(f"{limit_ms:g}:{silence_ms}" for limit_ms, silence_ms in rules.silence_schedule)
-    return {name: getattr(rules, name) for name in PARAMETERS} | {"silence_schedule": schedule}
+    parameters = {name: getattr(rules, name) for name in parameters_of(rules.mode)}
+    return parameters | ({"silence_schedule": schedule} if "silence_schedule" in parameters else {})
 
 
 def _result(detections: list[Detection], split: bool, parameters: bool) -> dict[str, Any]:

@@ -9,7 +9,9 @@ import pytest
 from segue.edges.batch.answer import to_detections, to_serving
 from segue.errors import ServerRefused
 from segue.speech.detection import ModelIdentity
-from segue.speech.rules import FUNASR_SCHEDULE, PARAMETERS, Rules
+from segue.speech.parameters import parameters_of
+from segue.speech.presets import Preset
+from segue.speech.rules import FUNASR_SCHEDULE, Rules
 from segue.speech.segmenter import Segment
 
 MODEL = {"id": "iic/x", "revision": None, "version": "v6cadc83c", "digest": "d" * 64}
@@ -18,7 +20,9 @@ MODEL = {"id": "iic/x", "revision": None, "version": "v6cadc83c", "digest": "d" 
 def said(rules: Rules, **more: Any) -> dict[str, Any]:
     """Through JSON, as it comes."""
     schedule = ",".join(f"{limit_ms:g}:{silence_ms}" for limit_ms, silence_ms in rules.silence_schedule)
-    parameters = {name: getattr(rules, name) for name in PARAMETERS} | {"silence_schedule": schedule}
+    parameters = {name: getattr(rules, name) for name in parameters_of(rules.mode)}
+    parameters |= {"silence_schedule": schedule} if "silence_schedule" in parameters else {}
+    more = {"preset": rules.preset, **more} if rules.preset else more
     answer = {"duration_ms": 4000, "mode": rules.mode, "model": MODEL, "parameters": parameters, "segments": []} | more
     found: dict[str, Any] = json.loads(json.dumps(answer))
     return found
@@ -30,6 +34,7 @@ def said(rules: Rules, **more: Any) -> dict[str, Any]:
         Rules.of(),
         Rules.of({"max_end_silence_time": 700}, ("request", {"speech_noise_thres": 0.37, "do_extend": 0})),
         Rules.of({}, ("request", {"mode": "dynamic"})),
+        Rules.of({}, ("request", {"mode": "tight", "threshold": 0.55})),
         Rules.of({}, ("request", {"mode": "dynamic", "silence_schedule": "1500.5:300,inf:0", "chunk_size": 20_000})),
     ],
 )
@@ -38,6 +43,14 @@ def test_the_rules_are_those_that_decided(rules: Rules) -> None:
     (found,) = to_detections(said(rules))
     assert found.rules == rules == to_serving(said(rules)).rules
     assert json.dumps(found.rules.parameters()) == json.dumps(rules.parameters())
+
+
+def test_a_preset_that_is_not_known_here_is_named_all_the_same() -> None:
+    """The service's table may be another one: its preset's name is kept, and the values are those that were said."""
+    rules = Rules.of({}, ("request", {"preset": Preset("dusty", "", {"classic": {"max_end_silence_time": 300}})}))
+    (found,) = to_detections(said(rules))
+    assert found.rules == rules
+    assert (found.preset, found.rules.max_end_silence_time) == ("dusty", 300)
 
 
 def test_the_answer_is_the_detection() -> None:

@@ -25,6 +25,7 @@ from tests.edges.batch.contract import Contract
         (["x", "--set", "max_end_silence_time"], "NAME=VALUE"),
         (["x", "--set", "=5"], "NAME=VALUE"),
         (["x", "--set", "mode=dynamic"], "--mode dynamic"),
+        (["x", "--set", "preset=noisy"], "--preset noisy"),
         (["x", "--format", "xml"], "xml"),
         (["x", "--channels", "left"], "left"),
         (["x", "--jobs", "0"], "0"),
@@ -44,7 +45,13 @@ def test_options_that_make_no_sense_are_usage_errors(arguments: list[str], messa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["x", "--mode", "odd"], "mode='odd'"),
+        (["x", "--mode", "odd"], "mode='odd' (--mode): one of classic, dynamic, tight"),
+        (["x", "--preset", "odd"], "preset='odd' (--preset): one of "),
+        (["x", "--mode", "tight", "--set", "max_end_silence_time=5"], "(--set) decides nothing in mode tight"),
+        (
+            ["x", "--mode", "classic", "--set", "threshold=0.5"],
+            "(--set) decides nothing in mode classic, only in tight",
+        ),
         (["x", "--set", "nonsense=5"], "nonsense"),
         (["x", "--set", "max_end_silence_time=soon"], "soon"),
         (["-", "-"], "twice"),

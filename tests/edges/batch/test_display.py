@@ -12,6 +12,7 @@ from segue.edges.batch.inputs import Input
 from segue.edges.batch.tally import Tally
 from segue.edges.batch.task import Outcome
 from segue.speech.detection import Detection
+from segue.speech.presets import Preset
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 from tests.fakes import MODEL
@@ -37,6 +38,13 @@ def test_a_table_names_the_version_of_a_service() -> None:
     served = dataclasses.replace(MODEL, version="v6cadc83c-1f09b2")
     (text,) = table_format(width=None, styled=False).render("a.wav", [Detection((), 10_000, Rules.of(), served)])
     assert text.rstrip().endswith("mode classic, model fake/loudness@v1, version v6cadc83c-1f09b2")
+
+
+def test_a_table_names_the_preset_in_effect() -> None:
+    """Beside the mode."""
+    rules = Rules.of({}, ("request", {"preset": Preset("dusty", "", {"classic": {}})}))
+    (text,) = table_format(width=None, styled=False).render("a.wav", [Detection((), 10_000, rules, MODEL)])
+    assert "mode classic, preset dusty, model fake/loudness@v1" in text
 
 
 def test_no_speech_is_said_without_an_empty_table() -> None:

@@ -20,6 +20,7 @@ from segue.errors import OutputError
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.detector import Detector, Progress
 from segue.speech.formats import FORMATS
+from segue.speech.presets import Preset
 from segue.speech.scorer import Samples
 from tests.fakes import loudness_detector
 
@@ -112,7 +113,7 @@ def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
     results.reserve([item.source])
     form = FORMATS["json"]
 
-    def again(request: Request, **parameters: str | int) -> bool:
+    def again(request: Request, **parameters: object) -> bool:
         return run(local(loudness_detector(lambda _: None, **parameters), request, results=results), item).skipped
 
     resume = Request(form, resume=True)
@@ -126,6 +127,10 @@ def test_resume_skips_what_was_made_the_same_way(tmp_path: Path) -> None:
     assert not again(resume, max_end_silence_time=500)
     assert not again(resume, mode="dynamic")
     assert again(resume, mode="dynamic")
+    preset = Preset("dusty", "", {"classic": {}})
+    assert not again(resume, preset=preset)
+    assert again(resume, preset=preset)
+    assert not again(resume, mode="dynamic")
     named = Request(form, resume=True, names={item.file: "a/x"})
     assert not again(named, mode="dynamic")
     assert again(named, mode="dynamic")

@@ -29,9 +29,9 @@ def test_a_switch_shows_its_steps_and_its_outcome(service: Standin) -> None:
 
 
 def test_options_and_mode_become_the_versions_own(service: Standin) -> None:
-    """--set and --mode are the options of the version; --queue is for the server."""
-    run("switch", "fsmn-vad", "--set", "max_end_silence_time=500", "--mode", "dynamic", "--queue")
-    assert json.loads(service.last.body)["options"] == {"max_end_silence_time": 500, "mode": "dynamic"}
+    """--set, --mode and --preset are the options of the version; --queue is for the server."""
+    run("switch", "fsmn-vad", "--set", "threshold=0.8", "--mode", "tight", "--preset", "noisy", "--queue")
+    assert json.loads(service.last.body)["options"] == {"threshold": 0.8, "mode": "tight", "preset": "noisy"}
     assert service.last.query == {"wait": "false", "queue": "true"}
 
 
@@ -111,6 +111,7 @@ def test_ctrl_c_stops_the_waiting_and_not_the_switch(service: Standin) -> None:
         (["x/y", "--version", "v1"], "name either MODEL_ID or --version"),
         (["--version", "v1", "--set", "a=1"], "a version has its options already"),
         (["--version", "v1", "--mode", "dynamic"], "a version has its options already"),
+        (["--version", "v1", "--preset", "noisy"], "a version has its options already"),
         (["x/y", "--set", "a"], "NAME=VALUE"),
     ],
 )

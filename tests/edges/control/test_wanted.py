@@ -77,6 +77,7 @@ def test_a_value_is_a_number_where_it_is_one(text: str, value: Any) -> None:
         (("=5",), "NAME=VALUE"),
         (("x=",), "NAME=VALUE"),
         (("mode=dynamic",), "write --mode dynamic"),
+        (("preset=noisy",), "write --preset noisy"),
         (("x=1", "x=2"), "x is given twice"),
     ],
 )

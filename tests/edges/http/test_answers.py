@@ -11,7 +11,9 @@ from segue.edges.http.asks import Wanted
 from segue.service import Answer, Ask
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.formats import FORMATS, to_jsonl, to_rttm
-from segue.speech.rules import PARAMETERS, Rules
+from segue.speech.parameters import parameters_of
+from segue.speech.presets import Preset
+from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 
 MODEL = ModelIdentity("a/b", "v1", "f" * 64, "vffffffff")
@@ -51,6 +53,14 @@ def test_segments_and_what_made_them() -> None:
     }
 
 
+def test_a_preset_in_effect_is_named() -> None:
+    """Beside the mode, in the body and in the headers; where there is none, neither has it."""
+    rules = Rules.of({}, ("request", {"preset": Preset("dusty", "", {"classic": {}})}))
+    for answer, name in ((Answer((detection(rules=rules),)), "dusty"), (Answer((detection(),)), None)):
+        response = asyncio.run(detected(answer, Wanted(Ask("k")), name="clip.wav", request_id="r1"))
+        assert json.loads(bytes(response.body)).get("preset") == response.headers.get("X-Segue-Preset") == name
+
+
 def test_channels_are_apart_where_they_were_split() -> None:
     """One object a channel, each with its number, segments and probabilities, in place of the segments."""
     answer = Answer(tuple(detection(channel=channel, frames=2) for channel in (0, 1)))
@@ -70,12 +80,15 @@ def test_probabilities_are_the_same_as_in_files(frames: int) -> None:
     assert len(found["probabilities"]) == frames
 
 
-@pytest.mark.parametrize("asked", [{}, {"mode": "dynamic"}, {"silence_schedule": "86400000.5:2000,inf:100"}])
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"mode": "dynamic"}, {"mode": "tight", "threshold": 0.55}, {"silence_schedule": "86400000.5:2000,inf:100"}],
+)
 def test_parameters_can_be_given_back(asked: dict[str, str]) -> None:
     """The parameters of an answer, sent as a query, ask for the same rules; and they are JSON, infinity and all."""
     rules = Rules.of({}, ("options", asked))
     given = json.loads(to_json(parameters(rules)))
-    assert list(given) == list(PARAMETERS)
+    assert list(given) == list(parameters_of(rules.mode))
     back = Rules.of({}, ("request", {**{name: str(value) for name, value in given.items()}, "mode": rules.mode}))
     assert back == rules
 

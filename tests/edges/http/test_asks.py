@@ -44,7 +44,7 @@ def test_everything_can_be_asked_for() -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("channel=split", "'channel': there is no such parameter; there are mode, channels, "),
+        ("channel=split", "'channel': there is no such parameter; there are mode, preset, channels, "),
         ("max_end_silence=5", "max_end_silence_time"),
         ("=", "'': there is no such parameter"),
         ("channels=left", "channels='left': one of mix, split"),
@@ -67,7 +67,7 @@ def test_a_query_that_makes_no_sense_is_refused(query: str, message: str) -> Non
 @pytest.mark.parametrize("query", ["channels=mix", "probabilities=true", "format=json", "parameters=true"])
 def test_the_form_of_an_answer_is_no_question_of_who_would_answer(query: str) -> None:
     """``/v1/serving`` takes what decides, and says so of the rest."""
-    with pytest.raises(InvalidParameter, match="there are mode, detect_mode"):
+    with pytest.raises(InvalidParameter, match="there are mode, preset, detect_mode"):
         to_describe(request(query))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from segue.errors import InvalidParameter, ServerRefused
 from segue.speech.detection import Detection, ModelIdentity
+from segue.speech.presets import Preset
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 
@@ -55,6 +56,8 @@ def _model(said: Mapping[str, Any]) -> ModelIdentity:
 def _rules(said: Mapping[str, Any]) -> Rules:
     """Every parameter that decides is said, so none comes from below."""
     given = {**said["parameters"], "mode": said["mode"]}
+    if name := said.get("preset"):  # its values are among the parameters; of its name nothing else is known here
+        given["preset"] = Preset(name, "", {said["mode"]: {}})
     facts = {name: int(given.pop(name)) for name in _FACTS_OF_THE_SCORER if name in given}
     return Rules.of({}, ("service", given), **facts)
 

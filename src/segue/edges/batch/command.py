@@ -19,7 +19,7 @@ from segue.speech.names import printable
 
 _SECTIONS = {
     "Input": ("recursive", "channels"),
-    "Model and decisions": ("model", "mode", "parameters"),
+    "Model and decisions": ("model", "mode", "preset", "parameters"),
     "Output": ("form", "probabilities", "out", "resume"),
     "Running": ("jobs",),
     "Through a running service": ("server", "one_version"),
@@ -39,10 +39,14 @@ class _DetectCommand(click.Command):
                 formatter.write_dl([(records[name][0].ljust(width), records[name][1]) for name in names])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from segue.speech.rules import PARAMETERS
+        from segue.speech.parameters import MODES, parameters_of
+        from segue.speech.presets import PRESETS
 
-        with formatter.section("Decision parameters for --set (FunASR's names; times in ms)"):
-            formatter.write_text(", ".join(PARAMETERS))
+        with formatter.section("Decision parameters for --set (times in ms)"):
+            formatter.write_dl([(mode, ", ".join(parameters_of(mode))) for mode in MODES])
+        if PRESETS:
+            with formatter.section("Presets for --preset"):
+                formatter.write_dl([(preset.name, preset.purpose) for preset in PRESETS.values()])
         super().format_epilog(ctx, formatter)
 
 
@@ -84,7 +88,8 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
     help="Mix the channels into one, or detect in each.  [default: mix]",
 )
 @click.option("-m", "--model", metavar="MODEL", help="ID, ID@REVISION, alias or directory.  [default: fsmn-vad]")
-@click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.  [default: classic]")
+@click.option("--mode", metavar="classic|dynamic|tight", help="How pauses end an utterance.  [default: classic]")
+@click.option("--preset", metavar="NAME", help="Parameters for a kind of recording.  [default: none]")
 @click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help="A decision parameter; repeatable.")
 @click.option(
     "-f",
@@ -114,6 +119,7 @@ def detect(
     channels: str,
     model: str | None,
     mode: str | None,
+    preset: str | None,
     parameters: tuple[str, ...],
     form: str,
     probabilities: bool,
@@ -134,7 +140,7 @@ def detect(
         )
     _check_output(form, probabilities=probabilities, out=out, resume=resume)
     _check_service(server, model=model, one_version=one_version)
-    asked = _asked(mode, parameters)
+    asked = _asked({"mode": mode, "preset": preset}, parameters)
     inputs = expand(paths, recursive=recursive)
     if len(inputs) > 1 and out is None and form in FORMATS and FORMATS[form].holds_one:
         raise click.UsageError(
@@ -146,9 +152,9 @@ def detect(
     debug = bool(click.get_current_context().meta.get("segue.debug"))
     voice = Voice()
     if server is None:
-        finder, expected, at_once = _here(model, mode, asked, voice)
+        finder, expected, at_once = _here(model, asked, voice)
     else:
-        finder, expected, at_once = _there(server, mode, asked, voice, one_version=one_version)
+        finder, expected, at_once = _there(server, asked, voice, one_version=one_version)
     with ResultDirectory.held(Path(out), wanted.extension) if out else nullcontext() as results:
         task = Task(finder, request, expected=expected, results=results, stdin=_stdin(inputs))
         return Run(inputs, task, request, results=results, threads=jobs or at_once, voice=voice, debug=debug).run()
@@ -179,35 +185,35 @@ Finds: TypeAlias = tuple[Finder, Callable[[], Maker], int]
 """What finds the speech, what would make a result now, and how many inputs at once are good for it."""
 
 
-def _here(model: str | None, mode: str | None, asked: Mapping[str, Any], voice: Voice) -> Finds:
+def _here(model: str | None, asked: Mapping[str, Any], voice: Voice) -> Finds:
     from segue import service
     from segue.settings import read_settings
 
-    detector = service.load(model, mode=mode, settings=read_settings(), progress=voice.say, **asked)
+    detector = service.load(model, settings=read_settings(), progress=voice.say, **asked)
     return detector, lambda: detector, _cores()
 
 
-def _there(server: str, mode: str | None, asked: Mapping[str, Any], voice: Voice, *, one_version: bool) -> Finds:
+def _there(server: str, asked: Mapping[str, Any], voice: Voice, *, one_version: bool) -> Finds:
     from segue.edges.batch import remote
 
-    given = {"mode": mode, **asked} if mode is not None else asked
-    found = remote.Remote(server, given, one_version=one_version, say=voice.say)
+    found = remote.Remote(server, asked, one_version=one_version, say=voice.say)
     return found, found.serving, remote.JOBS
 
 
-def _asked(mode: str | None, parameters: Sequence[str]) -> dict[str, Any]:
-    """The parameters of --set. Raises click.UsageError, or InvalidParameter for them and the mode."""
+def _asked(chosen: Mapping[str, str | None], parameters: Sequence[str]) -> dict[str, Any]:
+    """--mode and --preset where given, and the parameters of --set. Raises click.UsageError, InvalidParameter."""
     pairs = [text.partition("=") for text in parameters]
     for name, equals, value in pairs:
         if not (name and equals and value):
             raise click.UsageError(f"--set {name}{equals}{value}: write NAME=VALUE, such as max_end_silence_time=500")
-        if name == "mode":
-            raise click.UsageError(f"--set mode={value}: write --mode {value}")
-    asked = {name: value for name, _, value in pairs}
-    if asked or mode is not None:
+        if name in chosen:
+            raise click.UsageError(f"--set {name}={value}: write --{name} {value}")
+    given = {name: value for name, value in chosen.items() if value is not None}
+    asked = {**given, **{name: value for name, _, value in pairs}}
+    if asked:
         from segue.speech.rules import Rules
 
-        Rules.of({}, ("--mode", {} if mode is None else {"mode": mode}), ("--set", asked))
+        Rules.of({}, *((f"--{name}", {name: value}) for name, value in given.items()), ("--set", asked))
     return asked
 
 

@@ -88,12 +88,17 @@ def _table(file: str, detection: "Detection") -> Group:
         table.add_row(str(number), f"{start_s:.3f}", f"{end_s:.3f}", f"{end_s - start_s:.3f}")
     count = len(detection.segments)
     speech = f"{detection.speech_ms / 1000:.3f} s of speech in {detection.duration_ms / 1000:.3f} s"
+    preset = f", preset {printable(detection.preset)}" if detection.preset else ""
     version = f", version {printable(detection.model.version)}" if detection.model.version else ""
     share = f" ({detection.speech_ms / detection.duration_ms:.1%})" if detection.duration_ms else ""
     return Group(
         Text(f"{'standard input' if file == '-' else printable(file)}{channel}", style="bold", overflow="fold"),
         *([table] if count else []),
         Text(f"{count or 'no'} segment{'s' * (count != 1)}, {speech}{share}"),
-        Text(f"mode {detection.mode}, model {printable(str(detection.model))}{version}", style="dim", overflow="fold"),
+        Text(
+            f"mode {detection.mode}{preset}, model {printable(str(detection.model))}{version}",
+            style="dim",
+            overflow="fold",
+        ),
         Text(),
     )

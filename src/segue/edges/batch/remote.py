@@ -49,7 +49,7 @@ _STEP_S = 0.2
 class Remote:
     """The service at an address. Thread-safe. To make one asks what serves, and waits until that is ready.
 
-    ``asked`` (mode and decision parameters, as text) goes with every recording. With ``one_version`` the version that
+    ``asked`` (mode, preset, parameters, as text) goes with every recording. With ``one_version`` the version that
     serves at the beginning answers them all. ``say`` is told what an operator should know, one line each.
     Raises ServerUnreachable, ServerRefused, InvalidParameter.
     """

@@ -39,6 +39,7 @@ def switch(
     version: str | None,
     parameters: tuple[str, ...],
     mode: str | None,
+    preset: str | None,
     why: str,
     queue: bool,
     no_wait: bool,
@@ -52,9 +53,9 @@ def switch(
     """
     if (model is None) == (version is None):
         raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
-    if model is None and (parameters or mode is not None):
-        raise click.UsageError("--set and --mode go with MODEL_ID: a version has its options already")
-    body = {"version": version} if model is None else wanted(model, parameters=parameters, mode=mode)
+    if model is None and (parameters or mode is not None or preset is not None):
+        raise click.UsageError("--set, --mode and --preset go with MODEL_ID: a version has its options already")
+    body = {"version": version} if model is None else wanted(model, parameters=parameters, mode=mode, preset=preset)
     with asking(server) as client:
         change = client.post("/v1/switch", body | {"why": why}, wait=False, queue=queue or None)
         if no_wait:

@@ -11,13 +11,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def options_of_a_version(command: F) -> F:
-    """``--set NAME=VALUE`` and ``--mode MODE``."""
+    """``--set NAME=VALUE``, ``--preset NAME`` and ``--mode MODE``."""
     text = "A decision parameter that the version has for its own; repeatable."
     command = click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help=text)(command)
-    return click.option("--mode", metavar="classic|dynamic", help="How pauses end an utterance.")(command)
+    text = "Decision parameters for a kind of recording."
+    command = click.option("--preset", metavar="NAME", help=text)(command)
+    return click.option("--mode", metavar="classic|dynamic|tight", help="How pauses end an utterance.")(command)
 
 
-def wanted(model: str, *, parameters: Sequence[str], mode: str | None) -> dict[str, Any]:
+def wanted(model: str, *, parameters: Sequence[str], mode: str | None, preset: str | None = None) -> dict[str, Any]:
     """The body that names a model. Raises InvalidModelID, click.UsageError."""
     model_id, revision = _named(model)
     options: dict[str, Any] = {}
@@ -25,13 +27,12 @@ def wanted(model: str, *, parameters: Sequence[str], mode: str | None) -> dict[s
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise click.UsageError(f"--set {text}: write NAME=VALUE, such as max_end_silence_time=500")
-        if name == "mode":
-            raise click.UsageError(f"--set {text}: write --mode {value}")
+        if name in ("mode", "preset"):
+            raise click.UsageError(f"--set {text}: write --{name} {value}")
         if name in options:
             raise click.UsageError(f"--set {text}: {name} is given twice")
         options[name] = _value(value)
-    if mode is not None:
-        options["mode"] = mode
+    options |= {name: value for name, value in (("mode", mode), ("preset", preset)) if value is not None}
     return {"model_id": model_id, "revision": revision, "options": options}
 
 

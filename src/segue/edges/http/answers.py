@@ -39,6 +39,7 @@ async def detected(answer: Answer, wanted: Wanted, *, name: str, request_id: str
         body = _text(answer, wanted, name=name, request_id=request_id)
     first = answer.detections[0]
     headers = {"X-Segue-Version": first.model.version or "", "X-Segue-Mode": first.mode}
+    headers |= {"X-Segue-Preset": first.preset} if first.preset else {}
     return Response(body, headers=headers, media_type=MEDIA_TYPES.get(wanted.form, "text/plain"))
 
 
@@ -51,7 +52,7 @@ def _text(answer: Answer, wanted: Wanted, *, name: str, request_id: str) -> byte
     found = {"channels": _list(map(_channel, answer.detections))} if wanted.ask.split else _speech(first)
     about = {
         "duration_ms": first.duration_ms,
-        "mode": first.mode,
+        **decisions(first.rules),
         "model": model(first.model),
         "request_id": request_id,
         **({"parameters": parameters(first.rules)} if wanted.parameters else {}),
@@ -74,11 +75,18 @@ def model(identity: ModelIdentity) -> dict[str, Any]:
     }
 
 
+def decisions(rules: Rules) -> dict[str, str]:
+    """The mode, and the preset if there is one."""
+    return {"mode": rules.mode, "preset": rules.preset} if rules.preset else {"mode": rules.mode}
+
+
 def parameters(rules: Rules) -> dict[str, Any]:
     """The decision parameters in effect, such that a request can give them back."""
-    values = rules.parameters()
-    schedule = ",".join(f"{limit_ms:.15g}:{silence_ms}" for limit_ms, silence_ms in rules.silence_schedule)
-    return {name: values[name] for name in PARAMETERS} | {"silence_schedule": schedule}
+    values = {name: value for name, value in rules.parameters().items() if name in PARAMETERS}
+    if "silence_schedule" in values:
+        limits = rules.silence_schedule
+        values["silence_schedule"] = ",".join(f"{limit_ms:.15g}:{silence_ms}" for limit_ms, silence_ms in limits)
+    return values
 
 
 def _channel(detection: Detection) -> str:

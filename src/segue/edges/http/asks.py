@@ -10,11 +10,10 @@ from segue.errors import InvalidParameter
 from segue.service import Ask
 from segue.speech.formats import FORMATS
 from segue.speech.names import printable
-from segue.speech.rules import PARAMETERS
+from segue.speech.rules import ASKABLE, PARAMETERS
 from segue.swap import VersionId
 
-_DECISIONS = ("mode", *PARAMETERS)
-_OF_DETECT = ("mode", "channels", "probabilities", "parameters", "format", *PARAMETERS)
+_OF_DETECT = ("mode", "preset", "channels", "probabilities", "parameters", "format", *PARAMETERS)
 _LONGEST_KEY = 256
 _LONGEST_VERSION = 100
 
@@ -43,7 +42,7 @@ def to_detect(request: Request) -> Wanted:
 
 def to_describe(request: Request) -> Ask:
     """Of ``GET /v1/serving``. Raises as ``to_detect``."""
-    return _ask(request, _query(request, _DECISIONS))
+    return _ask(request, _query(request, ASKABLE))
 
 
 def _ask(request: Request, query: Mapping[str, str], *, split: bool = False, probabilities: bool = False) -> Ask:
@@ -53,7 +52,7 @@ def _ask(request: Request, query: Mapping[str, str], *, split: bool = False, pro
         version=VersionId(version) if version else None,
         split=split,
         probabilities=probabilities,
-        asked={name: query[name] for name in _DECISIONS if name in query},
+        asked={name: query[name] for name in ASKABLE if name in query},
     )
 
 

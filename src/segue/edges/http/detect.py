@@ -39,7 +39,9 @@ from segue.errors import (
     VersionNotReady,
 )
 from segue.speech.formats import FORMATS
-from segue.speech.rules import MODES, PARAMETERS, Rules
+from segue.speech.parameters import MODES, PARAMETERS, parameters_of
+from segue.speech.presets import NO_PRESET, PRESETS
+from segue.speech.rules import Rules
 
 if TYPE_CHECKING:
     from segue.service import Answer, Call
@@ -53,14 +55,16 @@ def _parameter(name: str, schema: dict[str, Any], said: str, *, place: str = "qu
 
 def _decision(name: str) -> dict[str, Any]:
     defaults = {field.name: field.default for field in fields(Rules)}
+    modes = " and ".join(mode for mode in MODES if name in parameters_of(mode))
     kind = {int: "integer", float: "number"}.get(type(defaults[name]), "string")
-    return _parameter(name, {"type": kind}, "Decision parameter, by FunASR's name; times in ms.")
+    return _parameter(name, {"type": kind}, f"Decision parameter of mode {modes}; times in ms.")
 
 
 _TEXT = {"type": "string"}
 _FLAG = {"type": "boolean", "default": False}
 _DECISIONS = [
     _parameter("mode", {"enum": list(MODES)}, "How pauses end an utterance; else the version's own."),
+    _parameter("preset", {"enum": [*PRESETS, *NO_PRESET]}, "Parameters for a kind of recording; else the version's."),
     *map(_decision, PARAMETERS),
 ]
 _HEADERS = [
@@ -152,7 +156,7 @@ async def serving(request: Request) -> Response:
     found = service_of(request).describe(asks.to_describe(request))
     body = {
         "model": answers.model(found.model),
-        "mode": found.rules.mode,
+        **answers.decisions(found.rules),
         "parameters": answers.parameters(found.rules),
         "sample_rate": found.sample_rate,
         "frame_ms": found.frame_ms,

@@ -48,7 +48,7 @@ class Prepare(Strict):
     model_id: ModelID
     revision: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     options: Options = Field(
-        default={}, description="Mode and decision parameters.", examples=[{"max_end_silence_time": 500}]
+        default={}, description="Mode, preset and decision parameters.", examples=[{"max_end_silence_time": 500}]
     )
     why: Why = ""
 
@@ -59,7 +59,7 @@ class Switch(Strict):
     model_id: ModelID | None = None
     revision: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     options: Options = Field(
-        default={}, description="Mode and decision parameters.", examples=[{"max_end_silence_time": 500}]
+        default={}, description="Mode, preset and decision parameters.", examples=[{"max_end_silence_time": 500}]
     )
     version: Version | None = None
     why: Why = ""
@@ -166,6 +166,7 @@ class Detected(BaseModel):
     channels: list[Channel] | None = None
     duration_ms: int
     mode: str
+    preset: str | None = Field(default=None, description="Left out where none is in effect.")
     model: Model
     request_id: str
     probabilities: list[float] | None = Field(default=None, description="Of speech, one a frame.")
@@ -177,6 +178,7 @@ class Serving(BaseModel):
 
     model: Model
     mode: str
+    preset: str | None = Field(default=None, description="Left out where none is in effect.")
     parameters: dict[str, Any]
     sample_rate: int
     frame_ms: int

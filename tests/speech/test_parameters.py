@@ -1,0 +1,31 @@
+"""Which parameter decides in which mode."""
+
+import pytest
+
+from segue.errors import InvalidParameter
+from segue.speech.parameters import MODE_DEFAULTS, MODES, PARAMETERS, check_decides, parameters_of
+
+
+def test_each_mode_has_its_parameters() -> None:
+    """Every one decides in some mode; three in all of them; those of tight mode and FunASR's window in no other."""
+    assert {name for mode in MODES for name in parameters_of(mode)} == set(PARAMETERS)
+    assert parameters_of("classic") == parameters_of("dynamic")
+    shared = set(parameters_of("classic")) & set(parameters_of("tight"))
+    assert shared == {"detect_mode", "max_start_silence_time", "max_single_segment_time"}
+
+
+def test_a_mode_s_defaults_are_of_its_own_parameters() -> None:
+    """None of them would rest."""
+    assert MODE_DEFAULTS.keys() == set(MODES)
+    for mode, values in MODE_DEFAULTS.items():
+        assert values.keys() <= set(parameters_of(mode))
+
+
+def test_the_refusal_says_where_it_would_decide() -> None:
+    """One line, with the modes in which it does."""
+    with pytest.raises(InvalidParameter) as caught:
+        check_decides("do_extend", "tight", "--set")
+    assert str(caught.value) == (
+        "do_extend (--set) decides nothing in mode tight, only in classic and dynamic: "
+        "leave it out, or ask for such a mode"
+    )
