@@ -135,9 +135,7 @@ def detect(
     input fails or succeeds by itself; results come in the order of the inputs.
     """
     if not paths:
-        raise click.UsageError(
-            "no PATH was given: name a file, a directory, a quoted wildcard, or - for standard input"
-        )
+        raise click.UsageError("no PATH was given: name a file, a directory, a quoted wildcard, or -, standard input")
     _check_output(form, probabilities=probabilities, out=out, resume=resume)
     _check_service(server, model=model, one_version=one_version)
     asked = _asked({"mode": mode, "preset": preset}, parameters)
