@@ -1,6 +1,8 @@
 """How far two lists of segments agree: held against a count of every millisecond, and against pyannote.metrics."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -123,6 +125,21 @@ def test_it_answers_as_pyannote_metrics_does(
     found = agreement(reference, detected, duration_ms)
     rates = (found.detection_error, found.precision, found.recall, found.f1)
     assert (found.missed, found.false_alarm, *rates) == pytest.approx(answered, abs=1e-9)
+
+
+def test_it_answers_as_pyannote_metrics_does_on_random_lists() -> None:
+    """A hundred pairs of lists, overlapping and beyond the end, that pyannote.metrics 4.2.0 was asked about.
+
+    Its answers are kept (``DetectionErrorRate``, ``DetectionPrecision``, ``DetectionRecall``, over [0, duration)
+    without collar), because it brings pandas and scikit-learn.
+    """
+    cases = json.loads((Path(__file__).parents[1] / "data" / "pyannote_metrics.json").read_text(encoding="utf-8"))
+    assert len(cases) == 100
+    for case in cases:
+        found = agreement(of(*case["reference"]), of(*case["detected"]), case["duration_ms"])
+        assert (found.missed, found.false_alarm) == (case["missed_ms"], case["false_alarm_ms"])
+        answered = [case[name] for name in ("detection_error", "precision", "recall")]
+        assert [found.detection_error, found.precision, found.recall] == pytest.approx(answered, abs=1e-9)
 
 
 def test_a_rate_of_nothing_is_none() -> None:
