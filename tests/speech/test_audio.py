@@ -279,3 +279,16 @@ def test_nothing_heavy_is_imported_for_nothing() -> None:
         input=encode("wav16", tone(0.1)),
         check=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "bits"), [("wav16", 16), ("wav24", 24), ("wav32", 32), ("wav-float", 32), ("vorbis", 16), ("m4a", 16)]
+)
+def test_without_a_target_rate_samples_are_the_sources_own(kind: str, bits: int) -> None:
+    """No resampling, and it is known what holds a sample: 16, 24 or 32 bits; of arrays too."""
+    decoded = decode(encode(kind, tone(1.0, rate=44_100), rate=44_100), target_rate=None)
+    assert (decoded.target_rate, decoded.source_rate, decoded.bits) == (44_100, 44_100, bits)
+    joined(decoded)
+    for dtype, held in (("int16", 16), ("int32", 32), ("float32", 32)):
+        with decode(np.zeros(100, dtype), sample_rate=8000, target_rate=None) as samples:
+            assert (samples.bits, samples.target_rate) == (held, 8000)

@@ -260,3 +260,14 @@ def open_files() -> Iterator[Path]:
     for link in Path("/proc/self/fd").iterdir():
         if link.is_symlink():
             yield link
+
+
+def test_a_source_can_be_opened_again(tmp_path: Path) -> None:
+    """What was opened once, a copy of a pipe for one, is read again from its beginning."""
+    (tmp_path / "x").write_bytes(b"audio")
+    with ExitStack() as stack:
+        opened = open_source(tmp_path / "x", stack, check_head=check_head)
+        assert opened.peek(9) == b"audio"
+        opened.read()
+        again = open_source(opened, stack, check_head=check_head)
+        assert (again, again.read()) == (opened, b"audio")

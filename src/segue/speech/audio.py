@@ -17,10 +17,10 @@ from segue.errors import AudioTooLong, InvalidParameter, InvalidSamples, one_lin
 from segue.speech.container import check_head, open_track
 from segue.speech.resample import Resampler
 from segue.speech.samples import Block, as_planes, check_rate, mix, to_float
-from segue.speech.source import Encoded, open_source
+from segue.speech.source import Encoded, Source, open_source
 from segue.speech.track import Track, block_frames
 
-AudioSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | ArrayLike
+AudioSource: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO | Source | ArrayLike
 Channels: TypeAlias = Literal["mix", "split"]
 
 MAX_AUDIO_S = 86_400.0
@@ -29,24 +29,31 @@ MAX_AUDIO_S = 86_400.0
 class Decoded(Iterator[Block]):
     """The blocks of one recording: float32, C-contiguous, shape (channels, n), n >= 1, at ``target_rate``.
 
-    ``channels`` is 1 when mixed, else ``source_channels``. ``source_rate`` is in Hz. ``promised_ms`` is the length that
-    the header states, None where it states none. A context manager; it closes what ``decode`` opened, and so do its end
-    and any error. Blocks may be read-only views. Used by one thread at a time.
+    ``channels`` is 1 when mixed, else ``source_channels``. ``source_rate`` is in Hz. ``bits``: what holds a sample
+    of the source, 16, 24 or 32 (a float). ``promised_ms`` is the length that the header states, None where it states
+    none. A context manager; it closes what ``decode`` opened, and so do its end and any error. Blocks may be read-only
+    views. Used by one thread at a time.
 
     Iterating raises AudioTruncated, AudioUndecodable, AudioUnreadable, AudioTooLong and InvalidSamples.
     """
 
     def __init__(
-        self, track: Track, *, target_rate: int, channels: Channels, max_audio_s: float, name: str, closing: ExitStack
+        self,
+        track: Track,
+        *,
+        target_rate: int | None,
+        channels: Channels,
+        max_audio_s: float,
+        name: str,
+        closing: ExitStack,
     ) -> None:
         self.source_rate = track.rate
         self.source_channels = track.channels
         self.channels = 1 if channels == "mix" else track.channels
-        self.target_rate = target_rate
-        self.promised_ms = None if track.promised_s is None else round(track.promised_s * 1000)
+        self.target_rate = track.rate if target_rate is None else target_rate
+        self.bits = track.bits
         self.source_samples = 0
         self.promised_ms = None if track.promised_s is None else round(track.promised_s * 1000)
-        """What the container says of its length, if it does."""
         self._name = name
         self._max_audio_s = max_audio_s
         self._closing = closing
@@ -97,7 +104,7 @@ class Decoded(Iterator[Block]):
 def decode(
     source: AudioSource,
     *,
-    target_rate: int,
+    target_rate: int | None,
     sample_rate: int | None = None,
     channels: Channels = "mix",
     max_audio_s: float = MAX_AUDIO_S,
@@ -107,7 +114,7 @@ def decode(
     ``source``: a path; the bytes of a file; a binary file object, which is left open (a seekable one is read from its
     beginning, a pipe is copied to a temporary file that has no name); or samples, as ``samples.as_samples`` accepts
     them, with ``sample_rate`` in Hz (a file says its own, and another one given for it is refused). The format is found
-    by content, not by name.
+    by content, not by name. ``target_rate``: Hz; None leaves the source's own.
     ``channels``: "mix" yields the mean of the channels in float32, "split" all of them. ``max_audio_s``: seconds; what
     is longer is refused, at once where its header says so, otherwise as soon as it is passed.
 
@@ -119,7 +126,8 @@ def decode(
     """
     if channels not in ("mix", "split"):
         raise InvalidParameter(f"channels: {channels!r} is not accepted; accepted are 'mix' and 'split'")
-    check_rate(target_rate, name="target_rate")
+    if target_rate is not None:
+        check_rate(target_rate, name="target_rate")
     with ExitStack() as stack:
         if _is_encoded(source):
             opened = open_source(cast(Encoded, source), stack, check_head=check_head)
@@ -162,7 +170,8 @@ def _track_of_samples(samples: ArrayLike, sample_rate: int | None) -> Track:
     step = block_frames(rate, len(planes))
     starts = range(0, planes.shape[1], step)
     blocks = (to_float(planes[:, start : start + step], at_sample=start) for start in starts)
-    return Track(rate, len(planes), planes.shape[1] / rate, blocks)
+    bits = 16 if (planes.dtype.kind, planes.dtype.itemsize) == ("i", 2) else 32
+    return Track(rate, len(planes), planes.shape[1] / rate, blocks, bits)
 
 
 def _resampled(blocks: Iterator[Block], resampler: Resampler) -> Iterator[Block]:

@@ -66,7 +66,15 @@ def open_libav(source: Source, stack: ExitStack) -> Track:
     channels = first.layout.nb_channels if first else stream.codec_context.channels
     planes = _planes(chain([first] if first else [], frames), rate, channels, source)
     blocks = _blocks(planes, block_frames(rate, channels), source)
-    return Track(check_rate(rate, name=source.name), channels, _promised_s(container), blocks)
+    bits = _bits(stream.codec_context.name, first.format.packed.name if first else "")
+    return Track(check_rate(rate, name=source.name), channels, _promised_s(container), blocks, bits)
+
+
+def _bits(codec: str, sample_format: str) -> int:
+    """What lossless codecs of 24 bits give is s32; lossy ones give floats that are nobody's samples."""
+    if codec.startswith(("pcm_f", "pcm_s32")) or (codec == "wavpack" and sample_format == "flt"):
+        return 32
+    return 24 if sample_format == "s32" else 16
 
 
 def _promised_s(container: "InputContainer") -> float | None:

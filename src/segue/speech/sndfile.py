@@ -21,6 +21,10 @@ MAGICS = (b"RIFF", b"RIFX", b"RF64", b"riff\x2e\x91\xcf\x11", b"FORM", b".snd", 
 for valid files, and cannot be told not to; libav decodes the same samples, also without the encoder's delay."""
 
 
+_BITS = {"PCM_24": 24, "ALAC_20": 24, "ALAC_24": 24, "PCM_32": 32, "ALAC_32": 32, "FLOAT": 32, "DOUBLE": 32}
+"""Of those of libsndfile's subtypes that 16 do not hold."""
+
+
 def open_sndfile(source: Source, stack: ExitStack) -> Track | None:
     """Open it; ``stack`` closes it. None: libsndfile does not know it, or libav does better.
 
@@ -41,7 +45,7 @@ def open_sndfile(source: Source, stack: ExitStack) -> Track | None:
         return None
     _check_promise(sound, source)
     rate = check_rate(sound.samplerate, name=source.name)
-    return Track(rate, sound.channels, sound.frames / rate, _blocks(sound, source))
+    return Track(rate, sound.channels, sound.frames / rate, _blocks(sound, source), _BITS.get(sound.subtype, 16))
 
 
 def _blocks(sound: "soundfile.SoundFile", source: Source) -> Iterator[Block]:

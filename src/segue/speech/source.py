@@ -102,7 +102,7 @@ def _name(name: object) -> str:
 
 
 def open_source(
-    source: Encoded,
+    source: "Encoded | Source",
     stack: ExitStack,
     *,
     check_head: Callable[[bytes, str], None],
@@ -113,7 +113,11 @@ def open_source(
     A seekable file is read from its beginning. One that is not (a pipe) is copied from where it stands into a temporary
     file, in memory up to 16 MB: once ``check_head`` (the first megabyte, the name) has not raised, for what is longer,
     and up to ``most_bytes``. Raises AudioNotFound, AudioUnreadable, AudioEmpty, AudioTooLong.
+    A ``Source`` is itself again, from its beginning: so a pipe is read twice.
     """
+    if isinstance(source, Source):
+        source.seek(0)
+        return source
     if isinstance(source, memoryview):
         source = source.tobytes()  # one with steps (``[::2]``) cannot be read in place
     if isinstance(source, bytes | bytearray):

@@ -15,12 +15,16 @@ _DECODABLE = "accepted are wav, flac, ogg, opus, mp3, m4a, aac, webm, mp4, mkv a
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """``blocks``: float32 (channels, n) at ``rate`` Hz, finite. ``promised_s``: the length in the header, if any."""
+    """``blocks``: float32 (channels, n) at ``rate`` Hz, finite. ``promised_s``: the length in the header, if any.
+
+    ``bits``: what holds a sample as it was decoded: 16, 24, or 32 for a float. Lossy sound has no depth; 16 do.
+    """
 
     rate: int
     channels: int
     promised_s: float | None
     blocks: Iterator[Block]
+    bits: int = 16
 
 
 def block_frames(rate: int, channels: int) -> int:
