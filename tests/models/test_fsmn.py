@@ -20,7 +20,17 @@ from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
 from segue.speech.features import LOG_FLOOR, Frontend, power_spectra
 from segue.speech.scorer import Samples, SilenceProbs
-from tests.models.networks import KALDI_8K, Network, Sizes, cmvn_text, edit, random_cmvn, random_weights, write_network
+from tests.models.networks import (
+    KALDI_8K,
+    Network,
+    Sizes,
+    cmvn_text,
+    edit,
+    export,
+    random_cmvn,
+    random_weights,
+    write_network,
+)
 
 NOTHING = np.empty(0, dtype=np.float32)
 
@@ -115,6 +125,17 @@ def test_the_default_models_facts(scorer: FsmnScorer) -> None:
     assert (scorer.sample_rate, scorer.frame_ms, scorer.context_ms) == (16_000, 10, 825)
 
 
+def test_an_export_and_a_checkpoint_that_differ_are_refused(network: Network, tmp_path: Path) -> None:
+    """A fine-tuned model.pt put beside the old model.onnx is refused, for one of them would be used in silence."""
+    for name in ("config.yaml", "am.mvn", "model.pt"):
+        shutil.copy(network.directory / name, tmp_path)
+    (tmp_path / "model.onnx").write_bytes(export(network.weights).SerializeToString())
+    load(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(export(random_weights(Sizes(), seed=5)).SerializeToString())
+    with pytest.raises(ModelInvalid, match="different weights"):
+        load(tmp_path)
+
+
 # -- many streams, many threads ------------------------------------------------------------------------------------
 
 
@@ -190,7 +211,7 @@ def test_a_stream_keeps_nothing_of_the_batch_that_it_was_in(tmp_path: Path, laye
 def damaged(value: float) -> FsmnScorer:
     """A scorer whose weights hold ``value``, as no loader would let pass."""
     weights = random_weights(Sizes())
-    weights.outputs[1].weight[0, 0] = value
+    weights.blocks[1].projection[0, 0] = value  # what is folded is checked when the graph is built
     graph = build(KALDI_8K, random_cmvn(24), weights, [0])
     return FsmnScorer(graph, KALDI_8K, (2, 3, 6))
 

@@ -183,3 +183,10 @@ def test_a_damaged_normalisation_is_refused(network: Network, tmp_path: Path, co
     shutil.copytree(network.directory, tmp_path, dirs_exist_ok=True)
     (tmp_path / "am.mvn").write_text(BAD_MVN[content], encoding="utf-8")
     assert "am.mvn" in refusal(tmp_path, ModelInvalid)
+
+
+def test_a_front_end_of_gigabytes_is_refused(network: Network, tmp_path: Path) -> None:
+    """Numbers that are each accepted, and together make a filter matrix of 1 GB, are refused before it is made."""
+    large = {"fs": 192_000, "frame_length": 1_000, "frame_shift": 10, "n_mels": 1_000, "lfr_m": 1}
+    edit(network, tmp_path, lambda c: c["frontend_conf"].update(large))
+    assert "131073 x 1000" in refusal(tmp_path, ModelUnsupported)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from segue.errors import ModelInvalid
 from segue.models.fsmn_graph import Cmvn, build
 from segue.models.fsmn_weights import FsmnWeights
 from segue.speech.features import Frontend
-from tests.models.networks import Sizes, plain_features, plain_posteriors, random_cmvn, random_weights
+from tests.models.networks import KALDI_8K, Sizes, plain_features, plain_posteriors, random_cmvn, random_weights
 
 Array = NDArray[np.float32]
 
@@ -190,3 +191,17 @@ def test_digital_silence_is_scored_like_any_audio() -> None:
     power = np.zeros((1, 22, built.frontend.bins), dtype=np.float32)
     p, _ = built.run(power, built.state(1))
     np.testing.assert_allclose(p[0], built.plain(power[0]), atol=1e-6)
+
+
+def test_little_is_not_made_into_much() -> None:
+    """Two last affines that narrow to one value stay two: folded, a file of a few KB would make a matrix of 3.6 GB."""
+    weights = random_weights(Sizes(linear=30_000, projection=1, output_affine=1, outputs=30_000, layers=1))
+    assert len(build(KALDI_8K, random_cmvn(24), weights, [0])) < 4_000_000
+
+
+def test_products_that_are_no_numbers_are_refused() -> None:
+    """Weights that are finite, with means or scales that make their products infinite in float32, are a bad model."""
+    cmvn = random_cmvn(24)
+    for large in (Cmvn(cmvn.shift, cmvn.scale * 1e39), Cmvn(cmvn.shift * 1e300, cmvn.scale * 1e300)):
+        with pytest.raises(ModelInvalid, match="too large"):
+            build(KALDI_8K, large, random_weights(Sizes()), [0])

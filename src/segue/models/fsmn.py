@@ -161,6 +161,13 @@ def load(directory: Path) -> tuple[FsmnScorer, Rules]:
     return FsmnScorer(graph, config.frontend, (len(weights.blocks), taps - 1, channels)), config.rules
 
 
+def _same(export: FsmnWeights, checkpoint: FsmnWeights, directory: Path) -> FsmnWeights:
+    """Whoever puts a fine-tuned checkpoint beside the old export means one of them, and cannot be asked which."""
+    if not all(np.array_equal(a, b) for a, b in zip(export.arrays(), checkpoint.arrays(), strict=True)):
+        raise ModelInvalid(f"{directory}: model.onnx and model.pt hold different weights: keep the one that is meant")
+    return export
+
+
 def _check_fit(config: FsmnConfig, weights: FsmnWeights, directory: Path) -> None:
     frontend, width, classes = config.frontend, len(weights.inputs[0].weight), len(weights.outputs[1].bias)
     if width != frontend.mel_bins * frontend.lfr_frames:
@@ -188,6 +195,8 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
 
 def _read_weights(directory: Path, layers: int) -> FsmnWeights:
     export, checkpoint = directory / "model.onnx", directory / "model.pt"
+    if export.is_file() and checkpoint.is_file():
+        return _same(read_export(export, layers), read_checkpoint(checkpoint, layers), directory)
     if export.is_file():
         return read_export(export, layers)
     if checkpoint.is_file():

@@ -23,6 +23,7 @@ _MOST_BYTES_OF_YAML = 64 << 10
 """An FSMN-VAD's has 1 to 2 KB. PyYAML takes seconds for a megabyte, minutes for 1:1:1:… (a number in base 60)."""
 
 _MOST_BYTES_OF_MVN = 8 << 20  # an FSMN-VAD's has 8 KB
+_MOST_FILTER_CELLS = 1 << 20  # an FSMN-VAD's mel filters are 257 x 80: without a limit, a config.yaml could ask for GB
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,13 @@ def _frontend(config: Mapping[str, Any], directory: Path) -> Frontend:
             f"{directory}: frames of {length_ms} ms each {shift_ms} ms at {rate} Hz, {stacked} stacked, are not "
             "implemented; they must overlap, be whole samples long, and be stacked in an odd number"
         )
-    return Frontend(rate, length_ms, shift_ms, mels, stacked)
+    frontend = Frontend(rate, length_ms, shift_ms, mels, stacked)
+    if frontend.bins * mels > _MOST_FILTER_CELLS:
+        raise ModelUnsupported(
+            f"{directory}: {mels} mel bands over frames of {length_ms} ms at {rate} Hz make a matrix of "
+            f"{frontend.bins} x {mels}, which is not implemented; at most {_MOST_FILTER_CELLS} numbers are"
+        )
+    return frontend
 
 
 # Name in frontend_conf, FunASR's default, what is accepted.

@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from segue.errors import ModelInvalid
 from segue.models.fsmn_weights import Affine, Array, FsmnWeights
 from segue.speech.features import LOG_FLOOR, Frontend
 
@@ -60,6 +61,7 @@ class _Graph:
 
 
 _END = 2**31 - 1
+_QUIET = np.errstate(over="ignore", invalid="ignore")  # what is infinite is refused, in ``_single``
 
 
 def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes: Sequence[int]) -> bytes:
@@ -83,7 +85,9 @@ def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes:
         histories.append(g.cut(known, (1 - taps) or _END, _END, 2))
         remembered = _memory(g, known, block.memory)
         x = g.op("Relu", g.affine(g.op("Reshape", remembered, g.ints(-1, channels)), block.affine))
-    p = g.op("Softmax", g.affine(x, _fold(*weights.outputs)), axis=-1)
+    for affine in _fold(*weights.outputs):
+        x = g.affine(x, affine)
+    p = g.op("Softmax", x, axis=-1)
     p = g.op("Gather", p, g.ints(*silence_classes), axis=1)
     p = g.op("ReduceSum", p, g.ints(1), keepdims=0)
     g.op("Reshape", p, times, name="p_silence")
@@ -117,19 +121,35 @@ def _memory(g: _Graph, known: str, taps: Array) -> str:
     return g.op("Transpose", mixed, perm=[0, 2, 3, 1])
 
 
+@_QUIET
 def _fold_cmvn(affine: Affine, cmvn: Cmvn) -> Affine:
     """((x + shift) * scale) @ w + b  =  x @ (scale * w) + ((shift * scale) @ w + b)."""
     weight = affine.weight.astype(np.float64)
     bias = (cmvn.shift * cmvn.scale) @ weight + affine.bias
-    return Affine((cmvn.scale[:, None] * weight).astype(np.float32), bias.astype(np.float32))
+    return _single(cmvn.scale[:, None] * weight, bias)
 
 
-def _fold(first: Affine, second: Affine) -> Affine:
-    """(x @ a + b) @ c + d  =  x @ (a @ c) + (b @ c + d)."""
+@_QUIET
+def _fold(first: Affine, second: Affine) -> tuple[Affine, ...]:
+    """(x @ a + b) @ c + d  =  x @ (a @ c) + (b @ c + d), where that is less work.
+
+    Where ``a`` narrows to a few values, folding would make gigabytes of a megabyte.
+    """
+    rows, columns = len(first.weight), len(second.bias)
+    if rows * columns > first.weight.size + second.weight.size:
+        return first, second
     c = second.weight.astype(np.float64)
-    return Affine(
-        (first.weight.astype(np.float64) @ c).astype(np.float32), (first.bias @ c + second.bias).astype(np.float32)
-    )
+    return (_single(first.weight.astype(np.float64) @ c, first.bias @ c + second.bias),)
+
+
+def _single(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> Affine:
+    """In float32; raises ModelInvalid for what that cannot hold."""
+    affine = Affine(weight.astype(np.float32), bias.astype(np.float32))
+    if not (np.isfinite(affine.weight).all() and np.isfinite(affine.bias).all()):
+        raise ModelInvalid(
+            "the weights, or the means and variances in am.mvn, are too large: their products are infinite"
+        )
+    return affine
 
 
 def _float(name: str, shape: Sequence[int | str]) -> onnx.ValueInfoProto:

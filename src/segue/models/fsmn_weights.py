@@ -21,6 +21,8 @@ from segue.models.torch_archive import read_tensors
 
 Array: TypeAlias = NDArray[np.float32]
 
+_MOST_BYTES_OF_EXPORT = 64 << 20  # an FSMN-VAD has 1.7 MB
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -99,9 +101,14 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
     Raises ModelInvalid where the file cannot be read, ModelUnsupported where it is another network (int8 too).
     """
     try:
+        size = path.stat().st_size
+        if size > _MOST_BYTES_OF_EXPORT:
+            raise ModelInvalid(f"{path} has {size} bytes: no FSMN-VAD needs as many")
         graph = onnx.load(path, load_external_data=False).graph
         inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in inside}
+    except ModelInvalid:
+        raise
     except Exception as error:  # protobuf and onnx raise many kinds for damaged files
         raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error)}") from error
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
