@@ -146,6 +146,12 @@ class MalformedOutput(InferenceFailed):
     code = "malformed_output"
 
 
+class ModelDied(InferenceFailed):
+    """The process that the model had for itself is over: it crashed, was killed, took too much memory."""
+
+    code = "model_died"
+
+
 # -- results and the store -----------------------------------------------------------------------------------------
 
 
@@ -186,6 +192,18 @@ class InvalidRoute(SwitchError, ValueError):
     """A route that contradicts itself, or a share that is no number from 0 to 1."""
 
     code = "invalid_route"
+
+
+class InvalidPlan(SwitchError, ValueError):
+    """A plan of a rollout that contradicts itself: shares out of order, a negative time, an unknown name."""
+
+    code = "invalid_plan"
+
+
+class UnknownRollout(SwitchError, LookupError):
+    """No rollout has that ID, or none is under way."""
+
+    code = "unknown_rollout"
 
 
 class IllegalTransition(SwitchError, RuntimeError):

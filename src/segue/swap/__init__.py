@@ -11,8 +11,11 @@ from segue.swap.health import Figures, Health
 from segue.swap.journal import Journal
 from segue.swap.lease import Lease
 from segue.swap.lifecycle import State
+from segue.swap.plan import Plan, plan_of
+from segue.swap.release import RolloutReport
 from segue.swap.restore import Restored, restore
 from segue.swap.route import Route
+from segue.swap.runner import Runner
 from segue.swap.snapshot import Snapshot, VersionStatus
 from segue.swap.spec import ModelSpec, Options, Resolved, VersionId
 from segue.swap.switchboard import Switchboard
@@ -30,11 +33,14 @@ __all__ = [
     "ModelSpec",
     "Options",
     "Outcome",
+    "Plan",
     "Refused",
     "Released",
     "Resolved",
     "Restored",
+    "RolloutReport",
     "Route",
+    "Runner",
     "Snapshot",
     "State",
     "Switchboard",
@@ -42,5 +48,6 @@ __all__ = [
     "Transitioned",
     "VersionId",
     "VersionStatus",
+    "plan_of",
     "restore",
 ]

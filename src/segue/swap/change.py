@@ -13,7 +13,7 @@ class Change:
     """The right to change the route, from ``Switchboard.change``; a context manager that gives it back.
 
     Whoever holds it may prepare versions and switch several times. A rollback takes it away: then ``check`` raises,
-    ``prepare`` closes what it has loaded, and ``switch`` installs nothing. What it was begun with never changes; the
+    ``prepare`` closes what it has loaded, and ``switch`` installs nothing. What it was begun with is its holder's; the
     rest is guarded by the switchboard's lock.
     """
 
@@ -42,10 +42,7 @@ class Change:
         evidence: Mapping[str, Any] | None = None,
     ) -> None:
         """``evidence``: figures of whoever decided, as JSON. Raises InvalidParameter when it is not."""
-        try:
-            self.evidence: Mapping[str, Any] = json.loads(json.dumps(dict(evidence or {}), default=str))
-        except (TypeError, ValueError) as error:
-            raise InvalidParameter(f"the evidence must be JSON: {error}") from error
+        self.evidence = _json(evidence or {})
         self.verb = verb
         self.what = what
         self.who = who
@@ -64,6 +61,10 @@ class Change:
         if self.cancelled_by is not None:
             raise Superseded(f"{self} was cancelled by {self.cancelled_by}: nothing was installed")
 
+    def says(self, why: str, evidence: Mapping[str, Any]) -> None:
+        """What its rows say from now on. For its holder, between two switches. Raises InvalidParameter."""
+        self.evidence, self.why = _json(evidence), why
+
     def __str__(self) -> str:
         return self.verb + (f" {self.what}" if self.what else "") + (f" by {self.who}" if self.who else "")
 
@@ -75,3 +76,11 @@ class Change:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._end(self, error)
+
+
+def _json(evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        known: Mapping[str, Any] = json.loads(json.dumps(dict(evidence), default=str))
+    except (TypeError, ValueError) as error:
+        raise InvalidParameter(f"the evidence must be JSON: {error}") from error
+    return known

@@ -265,15 +265,25 @@ class Switchboard(Generic[T]):
                 return Switched(change.verb, route, route, self._current.epoch, change.who, change.why, changed=False)
         return self._current.commit(change, route, back)
 
-    def rollback(self, *, who: str = "", why: str = "", evidence: Mapping[str, Any] | None = None) -> Switched:
+    def rollback(
+        self,
+        *,
+        who: str = "",
+        why: str = "",
+        evidence: Mapping[str, Any] | None = None,
+        expected: Route | None = None,
+    ) -> Switched:
         """Go back to the route before, preparing again what is no longer warm (``prepared`` names it).
 
         It cancels the change under way instead of waiting for it, passes over routes with a FAILED version, and acts
-        though the journal cannot be written. Raises NothingToRollBack; Busy when another rollback is under way; what
-        ``prepare`` raises, and then nothing has changed but what was cancelled.
+        though the journal cannot be written. Raises NothingToRollBack; Busy when another rollback is under way;
+        Superseded when another route than the ``expected`` one serves; what ``prepare`` raises, and then nothing has
+        changed but what was cancelled.
         """
         change = Change("rollback", "", who=who, why=why, evidence=evidence, end=self._current.end)
         with self._lock:
+            if expected is not None and self._current.route != expected:
+                raise Superseded(f"{expected} does not serve any more: {self._current.route} does")
             if self._current.serving is None and not self._current.back and self._current.under_way is None:
                 raise NothingToRollBack("nothing serves, and nothing did before")
             if self._current.under_way is not None and self._current.under_way.verb == "rollback":

@@ -28,7 +28,7 @@ from tests.edges.http.server import serving
 EXPECTED = {
     400: {"bad_request", "service"},
     401: {"unauthorized"},
-    404: {"model_not_found", "unknown_version", "unknown_change"},
+    404: {"model_not_found", "unknown_version", "unknown_change", "unknown_rollout"},
     408: {"body_too_slow"},
     409: {
         *("busy", "superseded", "version_in_use", "version_not_ready", "illegal_transition", "nothing_to_roll_back"),
@@ -37,7 +37,7 @@ EXPECTED = {
     413: {"body_too_large", "audio_too_long"},
     415: {"unsupported_media_type"},
     422: {
-        *("invalid_parameter", "invalid_model_id", "invalid_route", "preparation_failed"),
+        *("invalid_parameter", "invalid_model_id", "invalid_route", "invalid_plan", "preparation_failed"),
         *("audio", "audio_empty", "audio_undecodable", "audio_truncated", "no_audio_track", "invalid_samples"),
         *("model", "model_invalid", "model_incomplete", "model_unsupported", "digest_mismatch"),
     },
