@@ -11,6 +11,7 @@ import pytest
 import segue.errors
 from segue.hub.store import Store
 from tests.hub.loopback import Hub
+from tests.hub.loopback_hf import speak_huggingface
 
 _SOURCE = Path(segue.errors.__file__).parents[1]
 # The package's own __init__ imports every room; a process of these tests sees the hub alone.
@@ -27,9 +28,9 @@ RunPython = Callable[..., "subprocess.Popen[str]"]
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy, index, endpoint, cache or account of the machine reaches a test, nor a process that it starts."""
     for name in list(os.environ):
-        if name.startswith(("MODELSCOPE_", "PIP_")) or name.lower().endswith("_proxy"):
+        if name.startswith(("MODELSCOPE_", "HF_", "HUGGING", "PIP_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    for name in ("HOME", "MODELSCOPE_HOME", "MODELSCOPE_CACHE"):
+    for name in ("HOME", "MODELSCOPE_HOME", "MODELSCOPE_CACHE", "HF_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     for name in ("MODELSCOPE_DOWNLOAD_MAX_RETRIES", "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS"):
         monkeypatch.setenv(name, "1")  # the client waits seconds between its retries
@@ -53,6 +54,14 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
 
 @pytest.fixture
+def hf_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A running hub that speaks as Hugging Face does, to which HF_ENDPOINT points."""
+    with Hub(speak_huggingface) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.endpoint)
+        yield running
+
+
+@pytest.fixture
 def run_python() -> Iterator[RunPython]:
     """Start ``python -c SCRIPT ARGUMENT…`` with Segue importable; it does not outlive the test."""
     started: list[subprocess.Popen[str]] = []
@@ -66,3 +75,10 @@ def run_python() -> Iterator[RunPython]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> Path:
+    """An empty directory to download into."""
+    (tmp_path / "staging").mkdir()
+    return tmp_path / "staging"

@@ -2,23 +2,20 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from segue.hub import layout
+from segue.hub.modelscope import MODELSCOPE
 from tests.hub.loopback import Hub, model_files
-
-SCRIPT = Path(layout.__file__).with_name("modelscope_child.py")
 
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """The script, started and not yet asked for anything."""
-    command = [sys.executable, "-P", str(SCRIPT)]
+    command = MODELSCOPE.command
     with (
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True) as process,

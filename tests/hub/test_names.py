@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue.errors import InvalidModelID
-from segue.hub.names import check_model_id, check_revision, is_plain_name, is_revision, parse_model
+from segue.hub.names import check_model_id, check_revision, is_plain_name, is_revision, names_hub, parse_model
 
-TRICK_PARTS = ["..", ".", "/", "\\", "\0", "a", "~", "%2e", "@", "-", "v1.0", " ", "\n", "\uff1a", "C:"]
 TRICKS = st.one_of(
     st.text(),
     st.lists(
-        st.sampled_from(["..", ".", "/", "\\", "\0", "a", "~", "%2e", "@", "-", "v1.0", " ", "\n", "：", "C:"])
+        st.sampled_from(
+            ["..", ".", "/", "\\", "\0", "a", "~", "%2e", "@", "-", "v1.0", " ", "\n", "：", "C:", "hf:", "//"]
+        )
     ).map("".join),
 )
 
@@ -25,15 +26,45 @@ TRICKS = st.one_of(
         ("iic/model-1.0@v2.0.4", ("iic/model-1.0", "v2.0.4")),
         ("fsmn-vad@feature/x", ("fsmn-vad", "feature/x")),
         (" fsmn-vad ", ("fsmn-vad", None)),
+        ("hf:funasr/fsmn-vad", ("hf:funasr/fsmn-vad", None)),
+        ("huggingface:funasr/fsmn-vad@main", ("hf:funasr/fsmn-vad", "main")),
+        ("hf://funasr/fsmn-vad@refs/pr/1", ("hf:funasr/fsmn-vad", "refs/pr/1")),
+        ("modelscope:iic/m@v1", ("iic/m", "v1")),
     ],
 )
 def test_parse_model_splits_id_and_revision(text: str, parsed: tuple[str, str | None]) -> None:
-    """ID@REVISION is split at the @; an alias needs no owner; a branch may hold a slash."""
+    """ID@REVISION is split at the @; an alias needs no owner; a branch may hold a slash; every way to write a hub is
+    one ID."""
     assert parse_model(text) == parsed
 
 
 @pytest.mark.parametrize(
-    "text", ["", "@v1", "a/b/c", "a//b", "/a/b", "a/b@", "a/b@v1@v2", "../b", "a/..", "a/b@../c", "a b/c"]
+    "text",
+    [
+        *("", "@v1", "a/b/c", "a//b", "/a/b", "a/b@", "a/b@v1@v2", "../b", "a/..", "a/b@../c", "a b/c"),
+        *(
+            "hf:",
+            "hf:a",
+            "hf:/b",
+            "hf:../b",
+            "hf:a/..",
+            "hf:a/b/c",
+            "hf:///a/b",
+            "hf: a/b",
+            "HF:a/b",
+            "http:a/b",
+            "C:a/b",
+        ),
+        *(
+            "hf:hf:a/b",
+            "modelscope:hf:a/b",
+            "hf:modelscope:a/b",
+            "modelscope:fsmn-vad",
+            "hf:fsmn-vad",
+            ":a/b",
+            "hf:@v1",
+        ),
+    ],
 )
 def test_parse_model_refuses_everything_else(text: str) -> None:
     """What is no ID is refused in one line that says what is accepted."""
@@ -59,5 +90,12 @@ def test_no_accepted_name_leads_out(text: str) -> None:
         owner, name = check_model_id(text)
     except InvalidModelID:
         return
-    assert is_plain_name(owner)
+    assert is_plain_name(owner.removeprefix("hf:"))
     assert is_plain_name(name)
+    assert (root / owner / name).parent.parent == root
+
+
+def test_what_names_its_hub_is_neither_directory_nor_alias() -> None:
+    """Only the names of hubs do: another colon does not."""
+    assert all(map(names_hub, ("hf:a/b", " huggingface:a/b", "modelscope:a/b", "hf://a/b", "hf:")))
+    assert not any(map(names_hub, ("a/b", "fsmn-vad", "./hf:a", "http://a/b", "hf/a", "C:a", "")))

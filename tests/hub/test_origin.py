@@ -1,11 +1,12 @@
 """Origins are data."""
 
-from segue.hub.origin import ModelScopeRepo, Wheel, said
+from segue.hub.origin import HuggingFaceRepo, ModelScopeRepo, Wheel, said
 
 
 def test_an_origin_prints_as_what_a_user_would_look_for() -> None:
     """Messages name an origin by its repository or its requirement."""
     assert str(ModelScopeRepo("iic/m", "v1")) == "ModelScope iic/m@v1"
+    assert str(HuggingFaceRepo("funasr/m", "main")) == "Hugging Face funasr/m@main"
     assert str(Wheel("tiny-vad", "1.0", "asset/")) == "PyPI tiny-vad==1.0"
 
 

