@@ -10,6 +10,7 @@ import pytest
 import soxr
 
 from segue import models
+from segue.models.isolated.scorer import load as isolated
 from segue.speech.features import Frontend
 from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
 from tests.fakes import LoudnessScorer
@@ -41,11 +42,32 @@ def _loudness(_: Path, __: Path) -> Scorer:
     return LoudnessScorer()
 
 
+def _isolated(directory: Path, _: Path) -> Scorer:
+    return isolated(directory)[0]
+
+
+def _isolated_small_8k(_: Path, scratch: Path) -> Scorer:
+    return isolated(write_network(scratch / "8k").directory)[0]
+
+
+def _isolated_small_export(directory: Path, scratch: Path) -> Scorer:
+    _small_export(directory, scratch)
+    return isolated(scratch / "x")[0]
+
+
+def _isolated_loudness(_: Path, scratch: Path) -> Scorer:
+    return isolated(scratch, loader="tests.models.isolated.faults:load_loudness")[0]
+
+
 SCORERS: Mapping[str, Callable[[Path, Path], Scorer]] = {
     "FSMN-VAD, 16 kHz": _default,
     "FSMN, 8 kHz, random weights, checkpoint": _small_8k,
     "FSMN, 16 kHz, random weights, export": _small_export,
     "the fake that hears loudness": _loudness,
+    "FSMN-VAD, 16 kHz, in a process of its own": _isolated,
+    "FSMN, 8 kHz, in a process of its own": _isolated_small_8k,
+    "FSMN, 16 kHz, export, in a process of its own": _isolated_small_export,
+    "the fake, in a process of its own": _isolated_loudness,
 }
 
 
