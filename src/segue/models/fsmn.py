@@ -121,7 +121,7 @@ class FsmnScorer:
         try:
             p, state_out = self._session.run(None, {"power": power, "state": state})
         except Exception as error:  # ONNX Runtime's exceptions share no public base
-            raise InferenceFailed(f"the FSMN-VAD graph failed: {one_line(error)}") from error
+            raise InferenceFailed(f"the FSMN-VAD graph failed: {one_line(error):.300}") from error
         if not isfinite(np.add.reduce(p, axis=None)):
             raise InferenceFailed("the FSMN-VAD graph returned NaN or infinite values: the model is damaged")
         return p, state_out
@@ -190,7 +190,7 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no public base
-        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {one_line(error)}") from error
+        raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {one_line(error):.300}") from error
 
 
 def _read_weights(directory: Path, layers: int) -> FsmnWeights:

@@ -68,7 +68,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         config = yaml.load(text, _PlainLoader)
     except Exception as error:  # PyYAML lets out what int, float and date raise for text, and KeyError, AttributeError
-        raise ModelInvalid(f"{path} cannot be read as YAML: {one_line(error)}") from error
+        raise ModelInvalid(f"{path} cannot be read as YAML: {one_line(error):.300}") from error
     sections = ("frontend_conf", "encoder_conf", "model_conf")
     if not isinstance(config, dict) or not all(isinstance(config.get(name, {}), dict) for name in sections):
         raise ModelInvalid(f"{path} is not a FunASR configuration (a mapping with {', '.join(sections)})")
@@ -135,7 +135,7 @@ def _read_cmvn(path: Path, width: int) -> Cmvn:
     try:
         shift, scale = (np.array(vector.split(), dtype=np.float64) for vector in vectors[-2:])
     except ValueError as error:
-        raise ModelInvalid(f"{path} cannot be read as a Kaldi mean and variance file: {one_line(error)}") from error
+        raise ModelInvalid(f"{path} is not Kaldi's form of means and variances: {one_line(error):.300}") from error
     if shift.shape != (width,) or scale.shape != (width,):
         raise ModelInvalid(
             f"{path} has {shift.size} shifts and {scale.size} scales, the config.yaml beside it makes {width} features"
@@ -175,4 +175,4 @@ def _read_text(path: Path, *, encoding: str, most_bytes: int) -> str:
             f"{path} is missing: an FSMN-VAD directory has config.yaml, am.mvn and a model"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelInvalid(f"{path} cannot be read as text: {one_line(error)}") from error
+        raise ModelInvalid(f"{path} cannot be read as text: {one_line(error):.300}") from error

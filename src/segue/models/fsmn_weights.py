@@ -110,7 +110,7 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
     except ModelInvalid:
         raise
     except Exception as error:  # protobuf and onnx raise many kinds for damaged files
-        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error)}") from error
+        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error):.300}") from error
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
     expected = [*_AFFINE, *_AFFINE, "Relu", *(_BLOCK * layers), *_AFFINE, *_AFFINE, "Softmax"]
     plain = all(_is_plain(node) for node in nodes if node.op_type == "Conv")

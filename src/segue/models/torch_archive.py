@@ -296,7 +296,7 @@ def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
     except ModelInvalid as error:
         raise ModelInvalid(f"{path}: {error}") from error
     except Exception as error:  # a damaged or hostile archive can make zipfile and pickletools raise anything
-        reason = f"{type(error).__name__}: {one_line(error)}"
+        reason = f"{type(error).__name__}: {one_line(error):.300}"
         raise ModelInvalid(f"{path} cannot be read as a torch checkpoint: {reason}") from error
 
 
