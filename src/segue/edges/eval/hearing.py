@@ -1,0 +1,107 @@
+"""Recordings -> clips that were scored; one that cannot be, or whose label is not its own, costs only itself."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import click
+
+from segue.errors import SegueError
+from segue.speech.clip import Clip, hear
+from segue.speech.detector import Detector
+from segue.speech.evaluation import beyond
+from segue.speech.names import legible, printable
+from segue.speech.references import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One recording: a clip a detector, or why there is none. ``note``: what is odd about its label."""
+
+    file: str
+    clips: tuple[Clip, ...] = ()
+    code: str = ""
+    error: str = ""
+    note: str = ""
+    trace: str = ""
+
+
+def hear_all(pairs: Sequence[tuple[str, Reference]], detectors: Sequence[Detector], *, jobs: int | None) -> list[Heard]:
+    """Each recording scored by each detector, in the order of the pairs."""
+    pool = ThreadPoolExecutor(min(jobs or _cores(), max(1, len(pairs))), thread_name_prefix="eval")
+    try:
+        waiting = [pool.submit(_hear, file, reference, detectors) for file, reference in pairs]
+        with progress(len(waiting), "recordings") as advance:
+            found = []
+            for one in waiting:
+                found.append(one.result())
+                advance()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return found
+
+
+def report(heard: Iterable[Heard], problems: Iterable[str], *, debug: bool) -> bool:
+    """Say on standard error what is wrong, a line each; whether anything was left out for it."""
+    left_out = False
+    for problem in problems:
+        say(f"error: {problem}")
+        left_out = True
+    for one in heard:
+        if one.note:
+            say(one.note)
+        if one.error:
+            left_out = True
+            say(f"error: {one.error}")
+            if debug and one.trace:
+                click.echo(one.trace.rstrip(), err=True)
+    return left_out
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    click.echo(f"segue: {legible(text)}", err=True)
+
+
+@contextmanager
+def progress(count: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while it is a terminal; call what it gives once for each that is done."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=count)
+        yield lambda: bar.advance(task)
+
+
+def _hear(file: str, reference: Reference, detectors: Sequence[Detector]) -> Heard:
+    try:
+        clips = tuple(hear(detector, file, reference.segments, name=file) for detector in detectors)
+    except SegueError as error:
+        message = str(error) if printable(file) in printable(str(error)) else f"{file}: {error}"
+        return Heard(file, code=error.code, error=printable(message), trace=traceback.format_exc())
+    if found := beyond(reference.segments, clips[0].duration_ms):
+        end_ms, begins = found
+        label, length = printable(reference.file), f"{clips[0].duration_ms / 1000:.3f} s of {printable(file)}"
+        if begins:
+            return Heard(
+                file,
+                code="label_beyond_audio",
+                error=f"{label}: a label begins after the {length} (the last ends at {end_ms / 1000:.3f} s); "
+                "is it the label of this recording, and in seconds?",
+            )
+        note = f"{label}: the last label ends at {end_ms / 1000:.3f} s, after the {length}; the rest is not counted"
+        return Heard(file, clips, note=note)
+    return Heard(file, clips)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
