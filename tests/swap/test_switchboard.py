@@ -24,7 +24,7 @@ from segue.errors import (
 )
 from segue.swap import Kind, ModelSpec, Outcome, Refused, Released, Resolved, Route, State, Switched, Transitioned
 from segue.swap.spec import VersionId
-from tests.swap.models import World, journal_at, resolved
+from tests.swap.models import Model, World, journal_at, resolved
 
 
 def state(world: World, version: VersionId) -> State:
@@ -441,6 +441,32 @@ def test_an_abandoned_call_fails_its_version_for_good() -> None:
     assert (switched.verb, switched.route) == ("fall back", Route(a))
     assert world.board.prepare(b)
     assert world.board.snapshot()[b].incarnation == 2
+
+
+def test_an_abandoned_call_that_is_ended_by_force_keeps_no_model() -> None:
+    """Its version fails and leaves the route all the same, and closes with its last lease: nothing is stranded."""
+    ended: list[str] = []
+
+    def end(model: Model) -> bool:
+        assert model.name in {each.name for each in world.open}
+        ended.append(model())
+        return True
+
+    world = World(end_calls=end)
+    a, b = world.ready("a", "b")
+    world.board.switch(Route(a))
+    world.board.switch(Route(b))
+    stuck, other = world.board.lease("stuck"), world.board.lease("other")
+    assert stuck.abandon()
+    assert (ended, world.board.route, other.model()) == (["b"], Route(a), "b")
+    assert not stuck.release()
+    assert other.abandon()
+    assert [model.name for model in world.open] == ["a"]
+    status = world.board.snapshot()[b]
+    assert (status.state, status.leases, status.stranded) == (State.FAILED, 0, 0)
+    failed = [event for event in world.events if isinstance(event, Transitioned) and event.after is State.FAILED]
+    assert [event.why for event in failed] == ["a call passed its deadline and was abandoned"]
+    assert world.board.shutdown(0)
 
 
 def test_a_late_abandon_of_an_older_life_harms_no_newer_one() -> None:

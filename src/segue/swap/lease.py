@@ -60,7 +60,8 @@ class Lease(Generic[T]):
     def abandon(self) -> bool:
         """Give up a call past its deadline, from any thread; False if it came back in time.
 
-        The version fails, leaves the route, and is never closed: the call may be in its model for ever.
+        The version fails, leaves the route, and is never closed, for the call may be in its model for ever; unless the
+        switchboard can end it by force.
         """
         return self._settle(self, Outcome.ABANDONED, None)
 

@@ -8,6 +8,7 @@
    before; until then it can be wanted again.
 5. *FAILED is out of every route.* Leases that are out may finish; its model is closed with the last of them, unless
    a call on it was abandoned: a thread may still be in it, so it is never closed and its memory cannot come back.
+   Where calls can be ended by force they are, and it is closed like any other.
 6. *Again.* A CLOSED or FAILED version may be prepared again: same name, next incarnation.
 """
 

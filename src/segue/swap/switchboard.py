@@ -39,7 +39,8 @@ class Switchboard(Generic[T]):
 
     ``loader`` makes a T, ``warm`` runs it once with real shapes, and ``close_model`` frees it, and may return what is
     to be said about that (the memory that came back, say), the ``why`` of its last step; all may be slow, and run in
-    the thread that asked. ``journal`` None keeps one in memory. ``clock``: seconds, never going back.
+    the thread that asked. ``end_calls`` ends by force the calls that are in a T, and says whether it can: then a call
+    given up does not keep its T for ever. ``journal`` None keeps one in memory. ``clock``: seconds, never going back.
     A superseded version stays warm for ``bake_s``, also after each lease that names it; beyond ``max_resident`` loaded
     versions the longest superseded, or not so leased, goes.
     Whoever runs a loop calls ``sweep`` now and then.
@@ -51,6 +52,7 @@ class Switchboard(Generic[T]):
         warm: Callable[[T], None] = lambda model: None,  # noqa: ARG005 -- nothing to do is the default
         close_model: Callable[[T], str | None] = lambda model: None,  # noqa: ARG005
         *,
+        end_calls: Callable[[T], bool] = lambda model: False,  # noqa: ARG005
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
         listeners: Iterable[Callable[[Event], None]] = (),
@@ -58,6 +60,7 @@ class Switchboard(Generic[T]):
         max_resident: int = 8,
     ) -> None:
         self.journal = journal or Journal(None)
+        self._end_calls = end_calls
         self._clock = clock
         self._listeners = Listeners(listeners)
         self._fleet: Fleet[T] = Fleet(
@@ -203,6 +206,8 @@ class Switchboard(Generic[T]):
                 todo.news
             ):  # a version has failed; that one closes is written by the next sweep: a request waits for no disk
                 self.journal.flush()
+        if outcome is Outcome.ABANDONED and self._end_calls(lease.model):
+            self._unstrand(life)
         return True
 
     def _strand(self, life: Incarnation[T], todo: Todo[T]) -> None:
@@ -211,6 +216,15 @@ class Switchboard(Generic[T]):
         life.version.stranded += life.abandoned == 1
         if life.can_serve and life is life.version.current:
             self._current.take_out(life.version, "a call passed its deadline and was abandoned", "", todo)
+
+    def _unstrand(self, life: Incarnation[T]) -> None:
+        """The call that never came back was ended by force: the model is closed like any other."""
+        todo = Todo[T]()
+        with self._lock:
+            life.abandoned -= 1
+            life.version.stranded -= life.abandoned == 0
+            self._fleet.doom(life, todo)
+        self._fleet.do(todo)
 
     # -- changes of the route --------------------------------------------------------------------------------------
 
