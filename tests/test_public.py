@@ -20,6 +20,7 @@ from segue.speech.scorer import Samples
 HEAVY = [
     "av",
     "click",
+    "matplotlib",
     "modelscope_hub",
     "numpy",
     "onnx",

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         StreamFinished,
     )
     from segue.service import load
+    from segue.speech.cut import Clip, cut
     from segue.speech.detection import Detection, ModelIdentity
     from segue.speech.detector import Detector
+    from segue.speech.plot import plot
     from segue.speech.presets import PRESETS, Preset
     from segue.speech.rules import MODES, Rules
     from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
@@ -37,6 +39,7 @@ __all__ = [
     "MODES",
     "PRESETS",
     "AudioError",
+    "Clip",
     "Detection",
     "Detector",
     "DetectorStream",
@@ -64,7 +67,9 @@ __all__ = [
     "StoreError",
     "StreamFinished",
     "Switchboard",
+    "cut",
     "load",
+    "plot",
 ]
 
 # Where each name is at run time: loaded when first used (PEP 562), because NumPy, SciPy and the codecs take 0.4 s that
@@ -75,9 +80,11 @@ _HOMES = {
         *("OutputError", "SegueError", "StoreError", "StreamFinished"),
     ),
     "segue.service": ("load",),
+    "segue.speech.cut": ("Clip", "cut"),
     "segue.speech.detection": ("Detection", "ModelIdentity"),
     "segue.speech.detector": ("Detector",),
     "segue.speech.presets": ("PRESETS", "Preset"),
+    "segue.speech.plot": ("plot",),
     "segue.speech.rules": ("MODES", "Rules"),
     "segue.speech.scorer": ("SilenceProbs", "Samples", "ScoreStream", "Scorer"),
     "segue.speech.segmenter": ("Event", "Segment", "SpeechEnded", "SpeechStarted"),

@@ -20,6 +20,9 @@ from tests.edges.batch.contract import Contract
     [
         ([], "no PATH"),
         (["x", "--resume"], "--resume needs --out"),
+        (["x", "--cut", ""], "--cut is empty"),
+        (["x", "--cut", __file__], "is a file; --cut wants a directory"),
+        (["x", "--plot", __file__], "is a file; --plot wants a directory"),
         (["x", "--probabilities"], "table cannot hold --probabilities"),
         (["x", "--probabilities", "-f", "rttm"], "rttm cannot hold --probabilities"),
         (["x", "--set", "max_end_silence_time"], "NAME=VALUE"),
@@ -99,6 +102,47 @@ def test_out_onto_a_file_is_a_usage_error(tmp_path: Path) -> None:
     finished = CliRunner().invoke(detect, ["x", "--out", str(tmp_path / "x.json")])
     assert finished.exit_code == 2
     assert "x.json is a file; --out wants a directory" in finished.output
+
+
+def loud(path: Path, *, at_s: int = 1) -> str:
+    samples = np.zeros(64_000, dtype=np.float32)
+    samples[16_000 * at_s : 16_000 * (at_s + 1)] = 0.5
+    soundfile.write(path, samples, 16_000)
+    return str(path)
+
+
+def test_clips_and_pictures_through_a_service(tmp_path: Path) -> None:
+    """With --server the segments are the service's, cut and drawn here; several at once; results beside them."""
+    files = [loud(tmp_path / f"{n}.wav", at_s=n % 3) for n in range(6)]
+    out = str(tmp_path / "out")
+    with Contract().running() as service:
+        given = [*files, "--server", service.url, "--cut", out, "--plot", out, "--out", out, "-f", "json", "--resume"]
+        for asked in (6, 6):  # recordings sent: none the second time
+            finished = CliRunner().invoke(detect, given)
+            assert finished.exit_code == 0
+            assert finished.output == ""
+            assert len([each for each in service.asked if each.path == "/v1/detect"]) == asked
+    lines = [json.loads(line) for line in (tmp_path / "out" / "manifest.jsonl").read_text().splitlines()]
+    assert [line["source"] for line in lines] == files
+    assert {line["model"]["version"] for line in lines} == {"v1"}
+    for n in range(6):
+        (result,) = json.loads((tmp_path / "out" / f"{n}.wav.json").read_text())
+        assert "probabilities" not in result
+        assert {key: lines[n][key] for key in ("start_ms", "end_ms")} == result["segments"][0]
+        assert (tmp_path / "out" / lines[n]["audio_filepath"]).is_file()
+        assert (tmp_path / "out" / f"{n}.png").is_file()
+
+
+def test_a_pipe_is_cut_and_drawn_too(tmp_path: Path) -> None:
+    """Standard input can be read once, and is detected, cut and drawn all the same."""
+    data = Path(loud(tmp_path / "x.wav")).read_bytes()
+    with Contract().running() as service:
+        given = ["-", "--server", service.url, "--cut", str(tmp_path), "--plot", str(tmp_path), "-f", "jsonl"]
+        finished = CliRunner().invoke(detect, given, input=data)
+    assert finished.exit_code == 0
+    assert json.loads(finished.stdout)["segments"]
+    assert json.loads((tmp_path / "manifest.jsonl").read_text())["source"] == "-"
+    assert (tmp_path / "stdin.png").is_file()
 
 
 def test_every_option_stands_in_the_help_once() -> None:

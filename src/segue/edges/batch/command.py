@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
@@ -12,7 +12,7 @@ import click
 from segue.edges.batch.inputs import STDIN, Input, expand
 from segue.edges.batch.results import ResultDirectory
 from segue.edges.batch.run import Run
-from segue.edges.batch.task import Finder, Maker, Request, Task
+from segue.edges.batch.task import Extra, Finder, Maker, Request, Task
 from segue.edges.batch.voice import Voice
 from segue.speech.formats import FORMATS, Format
 from segue.speech.names import printable
@@ -20,7 +20,7 @@ from segue.speech.names import printable
 _SECTIONS = {
     "Input": ("recursive", "channels"),
     "Model and decisions": ("model", "mode", "preset", "parameters"),
-    "Output": ("form", "probabilities", "out", "resume"),
+    "Output": ("form", "probabilities", "out", "cut", "plot", "resume"),
     "Running": ("jobs",),
     "Through a running service": ("server", "one_version"),
 }
@@ -57,6 +57,8 @@ Examples:
   segue detect 'calls/*.wav' --channels split --format rttm
   segue detect archive/ --out results/ --format json --resume --jobs 8
   ffmpeg -i film.mkv -f wav - | segue detect -
+  segue detect calls/ --recursive --cut clips/ --resume
+  segue detect meeting.m4a --plot pictures/
   segue detect lecture.mp3 --set max_end_silence_time=500
   segue detect archive/ --server http://127.0.0.1:6006 --out results/ -f json --resume
 
@@ -102,7 +104,9 @@ Exit status: 0 all is well, 1 an input failed, 2 the command line is wrong,
 )
 @click.option("--probabilities", is_flag=True, help="Add the speech probability of every frame (json, jsonl).")
 @click.option("-o", "--out", metavar="DIR", help="Write one file an input into DIR, nothing to standard output.")
-@click.option("--resume", is_flag=True, help="Skip inputs with a result in DIR of the same bytes, made alike.")
+@click.option("--cut", metavar="DIR", help="Also write each segment as a wav into DIR, with a manifest of all.")
+@click.option("--plot", metavar="DIR", help="Also draw each input into DIR: waveform, probability, segments.")
+@click.option("--resume", is_flag=True, help="Skip inputs with results in every DIR of the same bytes, made alike.")
 @click.option(
     "-j",
     "--jobs",
@@ -124,6 +128,8 @@ def detect(
     form: str,
     probabilities: bool,
     out: str | None,
+    cut: str | None,
+    plot: str | None,
     resume: bool,
     jobs: int | None,
     server: str | None,
@@ -136,7 +142,8 @@ def detect(
     """
     if not paths:
         raise click.UsageError("no PATH was given: name a file, a directory, a quoted wildcard, or -, standard input")
-    _check_output(form, probabilities=probabilities, out=out, resume=resume)
+    directories = {"--out": out, "--cut": cut, "--plot": plot}
+    _check_output(form, probabilities=probabilities, resume=resume, directories=directories)
     _check_service(server, model=model, one_version=one_version)
     asked = _asked({"mode": mode, "preset": preset}, parameters)
     inputs = expand(paths, recursive=recursive)
@@ -147,24 +154,54 @@ def detect(
     wanted = _format(form, styled=not out and sys.stdout.isatty() and "NO_COLOR" not in os.environ)
     names = wanted.names([item.file for item in inputs if not item.problem]) if wanted.names else {}
     request = Request(wanted, split=channels == "split", probabilities=probabilities, resume=resume, names=names)
-    debug = bool(click.get_current_context().meta.get("segue.debug"))
     voice = Voice()
-    if server is None:
-        finder, expected, at_once = _here(model, asked, voice)
-    else:
-        finder, expected, at_once = _there(server, asked, voice, one_version=one_version)
-    with ResultDirectory.held(Path(out), wanted.extension) if out else nullcontext() as results:
-        task = Task(finder, request, expected=expected, results=results, stdin=_stdin(inputs))
-        return Run(inputs, task, request, results=results, threads=jobs or at_once, voice=voice, debug=debug).run()
+    finds = _here(model, asked, voice) if server is None else _there(server, asked, voice, one_version=one_version)
+    return _run(inputs, request, finds, directories=directories, jobs=jobs, voice=voice)
 
 
-def _check_output(form: str, *, probabilities: bool, out: str | None, resume: bool) -> None:
-    if resume and not out:
-        raise click.UsageError("--resume needs --out DIR: that is where finished results are")
+def _run(
+    inputs: Sequence[Input],
+    request: Request,
+    finds: "Finds",
+    *,
+    directories: Mapping[str, str | None],
+    jobs: int | None,
+    voice: Voice,
+) -> int:
+    finder, expected, at_once = finds
+    debug = bool(click.get_current_context().meta.get("segue.debug"))
+    extras: list[Extra] = []
+    with ExitStack() as stack:
+        out, results = directories["--out"], None
+        if out:
+            results = stack.enter_context(ResultDirectory.held(Path(out), request.format.extension))
+        if cut := directories["--cut"]:
+            from segue.edges.batch.cuts import Cuts
+
+            extras.append(stack.enter_context(Cuts.held(Path(cut))))
+        if plot := directories["--plot"]:
+            from segue.edges.batch.plots import Plots
+
+            extras.append(stack.enter_context(Plots.held(Path(plot))))
+        task = Task(finder, request, expected=expected, results=results, extras=extras, stdin=_stdin(inputs))
+        given = (inputs, task, request)
+        return Run(*given, results=results, extras=extras, threads=jobs or at_once, voice=voice, debug=debug).run()
+
+
+def _check_output(form: str, *, probabilities: bool, resume: bool, directories: Mapping[str, str | None]) -> None:
+    if resume and not any(directories.values()):
+        raise click.UsageError("--resume needs --out DIR (or --cut, --plot): that is where finished results are")
     if probabilities and not (form in FORMATS and FORMATS[form].holds_probabilities):
         raise click.UsageError(f"--format {form} cannot hold --probabilities: use json or jsonl")
-    if out is not None and os.path.exists(out) and not os.path.isdir(out):
-        raise click.UsageError(f"{printable(out)} is a file; --out wants a directory")
+    for option, directory in directories.items():
+        if directory == "":
+            raise click.UsageError(f"{option} is empty: name a directory")
+        if directory is not None and os.path.exists(directory) and not os.path.isdir(directory):
+            raise click.UsageError(f"{printable(directory)} is a file; {option} wants a directory")
+    if directories["--plot"]:
+        from segue.speech.plot import require_matplotlib
+
+        require_matplotlib()
 
 
 def _check_service(server: str | None, *, model: str | None, one_version: bool) -> None:

@@ -11,16 +11,16 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
 from segue.errors import OutputError
+from segue.speech.names import printable, without_blanks
 
 MANIFEST = ".segue-results"
-_LOCK = ".segue-lock"
 _TEMPORARY = re.compile(r"\.segue-[0-9a-f]{32}\.tmp")
 _LONGEST_NAME_BYTES = 200  # file systems take 255, and a temporary name is longer
 
@@ -42,12 +42,25 @@ class _Entry:
 class ResultDirectory:
     """Results with one extension in one directory, which is made if need be. Thread-safe.
 
-    A ``source`` names an input wherever the command runs (an absolute path). Raises OutputError.
+    A ``source`` names an input wherever the command runs (an absolute path). ``stems``: a result is called by its
+    input's name without extension, its blanks as ``_``, where that is not ``taken``. ``manifest``: the list's own name.
+    Raises OutputError.
     """
 
-    def __init__(self, directory: Path, extension: str) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        extension: str,
+        *,
+        stems: bool = False,
+        taken: Callable[[str], bool] = lambda _: False,
+        manifest: str = MANIFEST,
+    ) -> None:
         self.directory = directory
         self._extension = extension
+        self._stems = stems
+        self._taken = taken
+        self._manifest = manifest
         self._lock = threading.Lock()  # guards the three below, and the order of lines in the manifest
         self._entries: dict[str, _Entry] = {}  # by name, whatever the extension
         self._names: dict[str, str] = {}  # source -> name, of this extension
@@ -60,11 +73,19 @@ class ResultDirectory:
 
     @classmethod
     @contextmanager
-    def held(cls, directory: Path, extension: str) -> Iterator[Self]:
+    def held(
+        cls,
+        directory: Path,
+        extension: str,
+        *,
+        stems: bool = False,
+        taken: Callable[[str], bool] = lambda _: False,
+        manifest: str = MANIFEST,
+    ) -> Iterator[Self]:
         """The directory for a whole run, which no other may have meanwhile: two would choose the same names."""
         from filelock import FileLock, Timeout  # 50 ms of import
 
-        lock = FileLock(directory / _LOCK, thread_local=False)
+        lock = FileLock(directory / _lock_of(manifest), thread_local=False)
         try:
             directory.mkdir(parents=True, exist_ok=True)
             lock.acquire(timeout=0)
@@ -75,7 +96,7 @@ class ResultDirectory:
             raise _unusable(directory, error) from error
         try:
             _sweep(directory)
-            yield cls(directory, extension)
+            yield cls(directory, extension, stems=stems, taken=taken, manifest=manifest)
         finally:
             lock.release()
 
@@ -135,6 +156,12 @@ class ResultDirectory:
             except OSError as error:
                 raise _refused(self.directory / entry.name, error) from error
 
+    def written(self) -> list[Path]:
+        """Where the results of this and earlier runs are, in the order in which their inputs got their names."""
+        with self._lock:
+            names = [name for name in self._names.values() if self._entries[name].sha256]
+        return [self.directory / name for name in names]
+
     @property
     def _suffix(self) -> str:
         return f".{self._extension}"
@@ -151,16 +178,22 @@ class ResultDirectory:
     def _free_name(self, source: str) -> str:
         """The input's own name with the extension; with a part of a digest where that is another's, or too long."""
         base = "stdin" if source == "-" else os.path.basename(source).lstrip(".") or "input"  # our own are the hidden
-        name = base + self._suffix
-        fits = len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
-        if fits and name not in self._entries and not os.path.lexists(self.directory / name):
-            return name
-        short = os.fsdecode(os.fsencode(base)[: _LONGEST_NAME_BYTES // 2])
+        if self._stems:
+            base = without_blanks(printable(base))
+        for stem in (os.path.splitext(base)[0], base) if self._stems else (base,):
+            name = stem + self._suffix
+            fits = len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
+            free = name not in self._entries and not os.path.lexists(self.directory / name)
+            if fits and free and not self._taken(stem):
+                return name
+        short = os.fsencode(base)[: _LONGEST_NAME_BYTES // 2].decode(
+            errors="ignore" if self._stems else "surrogateescape"
+        )
         return f"{short}-{hashlib.sha256(os.fsencode(source)).hexdigest()[:12]}{self._suffix}"
 
     def _read(self) -> None:
         try:
-            text = (self.directory / MANIFEST).read_bytes()
+            text = (self.directory / self._manifest).read_bytes()
         except FileNotFoundError:
             return
         self._torn = not text.endswith(b"\n")
@@ -177,7 +210,7 @@ class ResultDirectory:
         if not entries:
             return
         lines = "".join(_line(entry) for entry in entries)
-        path = self.directory / MANIFEST
+        path = self.directory / self._manifest
         try:
             with path.open("ab") as file:
                 file.write(b"\n" * self._torn + lines.encode())
@@ -204,18 +237,22 @@ def _is_ours(entry: _Entry) -> bool:
     return plain and len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever happens in between."""
+def write_whole(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file, all at once or piece by piece, that is there whole or not at all, whatever happens in between."""
     temporary = path.with_name(f".segue-{uuid.uuid4().hex}.tmp")  # as _TEMPORARY
     try:
         with temporary.open("xb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _lock_of(manifest: str) -> str:
+    return ".segue-lock" if manifest == MANIFEST else f"{manifest}-lock"
 
 
 def _sweep(directory: Path) -> None:

@@ -14,7 +14,7 @@ from segue.edges.batch.document import Document
 from segue.edges.batch.inputs import STDIN, Input
 from segue.edges.batch.results import ResultDirectory
 from segue.edges.batch.tally import Tally
-from segue.edges.batch.task import Failure, Outcome, Request, Task
+from segue.edges.batch.task import Extra, Failure, Outcome, Request, Task
 from segue.edges.batch.voice import Voice
 from segue.errors import ServerUnreachable, VersionNotReady
 from segue.speech.names import printable
@@ -54,19 +54,23 @@ class Run:
         request: Request,
         *,
         results: ResultDirectory | None,
+        extras: Sequence[Extra] = (),
         threads: int,
         voice: Voice,
         debug: bool,
     ) -> None:
         self._format = request.format
         self._results = results
+        self._extras = extras
+        keeping: list[ResultDirectory | Extra] = [*([results] if results else []), *extras]
+        self._directories = [str(kept.directory) for kept in keeping]
         self._voice = voice
         self._debug = debug
         self._on_terminal = sys.stderr.isatty()
         undisturbed = bool(results) or sys.stdout.isatty()  # a pipe may end in the same terminal: segue … | jq
         self._shows_bar = self._on_terminal and undisturbed and os.environ.get("TERM") != "dumb"
-        if results:
-            results.reserve([item.source for item in inputs])
+        for kept in keeping:
+            kept.reserve([item.source for item in inputs])
         self._task = task
         self._tally = Tally(inputs)
         self._ended: _End | None = None
@@ -83,6 +87,8 @@ class Run:
                     self._print_all(document, bar)
                 ended = self._crew.join(2.0)
                 self._print_rest(document)
+                for extra in self._extras:
+                    extra.finish()
                 status = self._verdict(signals)
                 if not ended and (signals or self._ended):  # a thread that waits for a pipe, say
                     sys.stdout.flush()
@@ -129,6 +135,8 @@ class Run:
     def _print(self, outcome: Outcome, document: Document | None) -> None:
         if document:
             document.write(outcome.items)
+        for note in outcome.notes:
+            self._voice.say(note)
         if outcome.failure:
             self._report(outcome, outcome.failure)
 
@@ -150,8 +158,9 @@ class Run:
         if signals or self._ended:
             why = f", because {self._ended.why}" if self._ended and not signals else ""
             failed = f" ({self._tally.failed} failed)" * bool(self._tally.failed)
-            where = f" and their results are whole in {self._results.directory}" if self._results else ""
-            how = "the same command with --resume goes on" if self._results else "with --out DIR, --resume can go on"
+            kept = " and ".join(self._directories)
+            where = f" and their results are whole in {kept}" if kept else ""
+            how = "the same command with --resume goes on" if kept else "with --out DIR, --resume can go on"
             done = f"{self._tally.done} of {self._tally.files} files are done{failed}"
             self._voice.say(f"stopped{why}: {done}{where}; {how}")
             return 128 + signals[0] if signals else self._ended.status if self._ended else 1

@@ -5,8 +5,10 @@ import json
 import os
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from segue.edges.batch.crew import Checkpoint, Stopped
 from segue.edges.batch.inputs import STDIN, Input
@@ -16,6 +18,7 @@ from segue.speech.formats import Format
 from segue.speech.names import printable
 
 if TYPE_CHECKING:  # the caller has loaded it, or has had no need to
+    from segue.speech.audio import AudioSource
     from segue.speech.detection import Detection, ModelIdentity
     from segue.speech.detector import Progress
     from segue.speech.rules import Rules
@@ -43,6 +46,30 @@ class Maker(Protocol):
     def rules(self) -> "Rules": ...
 
 
+class Extra(Protocol):
+    """What is made of every input beside its result (``Cuts``, ``Plots``): from its audio, read once more."""
+
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def needs_probabilities(self) -> bool: ...
+    def reserve(self, sources: Sequence[str], /) -> None: ...
+    def made_by(self, source: str, /) -> str: ...
+    def holds(self, source: str, made_by: str, /) -> bool: ...
+    def make(
+        self,
+        item: Input,
+        audio: "AudioSource",
+        detections: "Sequence[Detection]",
+        /,
+        *,
+        made_by: str,
+        progress: "Progress",
+    ) -> str: ...
+    def discard(self, source: str, /) -> None: ...
+    def finish(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why an input has no result. ``trace`` is for --debug."""
@@ -54,7 +81,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one input. ``items`` wait to be printed; there are none where a file was written.
+    """What became of one input. ``items`` wait to be printed; there are none where a file was written. ``notes`` too.
 
     ``speech_ms`` of split channels is their mean, as ``duration_ms`` is that of one.
     """
@@ -65,6 +92,7 @@ class Outcome:
     speech_ms: int = 0
     failure: Failure | None = None
     skipped: bool = False
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +119,16 @@ class Task:
         *,
         expected: Callable[[], Maker],
         results: ResultDirectory | None = None,
+        extras: Sequence[Extra] = (),
         stdin: BinaryIO | None = None,
     ) -> None:
         self._finder = finder
         self._expected = expected
         self._request = request
         self._results = results
+        self._extras = extras
+        self._kept: list[ResultDirectory | Extra] = [*([results] if results else []), *extras]
+        self._scored = request.probabilities or any(extra.needs_probabilities for extra in extras)
         self._stdin = stdin
 
     def run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
@@ -117,33 +149,51 @@ class Task:
     def _run(self, item: Input, checkpoint: Checkpoint, heard: "Progress") -> Outcome:
         if item.problem:
             raise item.problem
-        before = _stamp(item) if self._results else None
+        before = _stamp(item) if self._kept else None
         sha256 = ""
-        if before and self._results and self._request.resume:
+        if before and self._request.resume:
             maker = self._digest(item, self._expected())
-            if self._results.made_by(item.source).startswith(maker):
+            if all(kept.made_by(item.source).startswith(maker) for kept in self._kept):
                 sha256 = _sha256(item, checkpoint)
-                if sha256 and self._results.holds(item.source, maker + sha256):
+                if sha256 and all(kept.holds(item.source, maker + sha256) for kept in self._kept):
                     return Outcome(item, skipped=True)
 
         def progress(heard_ms: int, promised_ms: int | None) -> None:
             checkpoint()
             heard(heard_ms, promised_ms)
 
-        detect = self._finder.detect_channels if self._request.split else self._one
-        source = self._stdin if item.file == STDIN and self._stdin else item.file
-        detections = detect(source, probabilities=self._request.probabilities, progress=progress)
-        items = self._request.format.render(self._request.names.get(item.file, item.file), detections)
-        if self._results:
+        with ExitStack() as stack:
+            source = self._source(item, stack)
+            detect = self._finder.detect_channels if self._request.split else self._one
+            detections = detect(source, probabilities=self._scored, progress=progress)
             if before and not sha256:  # not earlier: what cannot be detected, however large, is not read for nothing
                 sha256 = _sha256(item, checkpoint)
             known = sha256 and before == _stamp(item)  # else: of which bytes is the result?
             made_by = self._digest(item, detections[0]) + sha256 if known else ""
+            notes = [
+                extra.make(item, source, detections, made_by=made_by, progress=lambda *_: checkpoint())
+                for extra in self._extras
+            ]
+        if not self._request.probabilities:
+            detections = [replace(detection, probabilities=None) for detection in detections]
+        items = self._request.format.render(self._request.names.get(item.file, item.file), detections)
+        if self._results:
             version = detections[0].model.version or ""
             self._results.write(item.source, _bytes(self._request.format, items), made_by=made_by, version=version)
             items = []
         speech_ms = sum(detection.speech_ms for detection in detections) // len(detections)
-        return Outcome(item, items, detections[0].duration_ms, speech_ms)
+        told = [note for note in notes if note]
+        return Outcome(item, items, detections[0].duration_ms, speech_ms, notes=told)
+
+    def _source(self, item: Input, stack: ExitStack) -> str | BinaryIO:
+        """What is to be detected. Of a pipe that is read again there has to be a copy."""
+        given = self._stdin if item.file == STDIN and self._stdin else item.file
+        if not self._extras or os.path.isfile(item.file):
+            return given
+        from segue.speech.container import check_head
+        from segue.speech.source import open_source
+
+        return cast(BinaryIO, open_source(given, stack, check_head=check_head))
 
     def _one(self, source: str | BinaryIO, *, probabilities: bool, progress: "Progress") -> "list[Detection]":
         return [self._finder.detect(source, probabilities=probabilities, progress=progress)]
@@ -156,6 +206,8 @@ class Task:
             items = []
         elif self._results:
             self._results.discard(item.source)
+        for extra in self._extras:
+            extra.discard(item.source)
         return Outcome(item, items, failure=failure)
 
     def _digest(self, item: Input, maker: Maker) -> str:
