@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 
 from segue.errors import (
+    Busy,
     InferenceFailed,
     InvalidParameter,
+    InvalidPlan,
     NotReady,
     ServerRunning,
     ShuttingDown,
     TooManyRequests,
     UnknownVersion,
     VersionInUse,
+    VersionNotReady,
 )
 from segue.service import Ask, Policy, Service, StreamAsk
 from segue.service.engine import Engine
@@ -285,3 +288,107 @@ def test_only_the_token_is_the_token(service: Service) -> None:
     assert service.authorised(service.home.token())
     assert not service.authorised(None)
     assert not service.authorised("x")
+
+
+def test_a_rollout_goes_through_its_steps_and_is_reported(service: Service, tmp_path: Path) -> None:
+    """Prepared, mirrored, on trial, promoted by hand; while it is a trial a switch is refused, unless it ends it."""
+    first = switch(service, tmp_path, 1)
+    write_network(tmp_path / "net2", seed=2)
+    wanted = ModelSpec(str(tmp_path / "net2"))
+    with pytest.raises(InvalidPlan, match="must rise"):
+        service.rollout(wanted, {"canary": "10,5"}, who="test")
+    begun = service.rollout(wanted, {"canary": "20", "shadow": 100}, who="test", why="better").future.result(PATIENCE_S)
+    second = begun.version
+    assert (begun.phase, begun.instead, begun.who, begun.why) == ("shadow", first, "test", "better")
+    assert begun.plan["bake_s"] == service.settings.bake_s
+    service.detect(recording(), Ask("k")).future.result(PATIENCE_S)
+    until(lambda: service.mirrored(second).compared == 1)
+    with pytest.raises(Busy, match="rollout"):
+        switch(service, tmp_path, 3)
+    assert service.rollouts.canary(1.0, who="test").phase == "canary"
+    found = service.detect(recording(), Ask("k")).future.result(PATIENCE_S)
+    assert found.detections[0].model.version == second
+    status = service.status()
+    assert status.rollout is not None
+    assert (status.rollout.id, status.rollout.share) == (begun.id, 1.0)
+    service.rollouts.promote(None, who="test")
+    assert service.board.route == Route(second)
+    assert switch(service, tmp_path, 3) != second
+    assert service.rollouts.report(begun.id).outcome == "switch by test"
+    again = service.rollout(wanted, {"canary": "20"}, who="test").future.result(PATIENCE_S)
+    ended = service.switch(first, who="test", abort_rollout=True)
+    assert ended.future.result(PATIENCE_S).route == Route(first)
+    assert service.rollouts.report(again.id).phase == "aborted"
+
+
+def test_a_rollout_of_what_serves_is_refused_and_leaves_nothing(service: Service, tmp_path: Path) -> None:
+    """It says so; the right to change the route is free again."""
+    version = switch(service, tmp_path, 1)
+    with pytest.raises(VersionNotReady, match="it serves"):
+        service.rollout(version, {}, who="test").future.result(PATIENCE_S)
+    assert service.rollouts.reports() == []
+    switch(service, tmp_path, 2)
+
+
+@pytest.mark.parametrize("phase", ["shadow", "canary", "bake"])
+def test_a_rollout_goes_on_after_a_restart(tmp_path: Path, phase: str) -> None:
+    """At its step, with its ID and plan; in its bake time the version before is warm again, to be gone back to."""
+    settings = read_settings(home=tmp_path / "home", connect_timeout_s=0.01, fetch_timeout_s=0.01)
+    service = Service(settings)
+    first = switch(service, tmp_path, 1)
+    write_network(tmp_path / "net2", seed=2)
+    plan: dict[str, object] = {"canary": "20,50", "shadow": 100 if phase == "shadow" else 0}
+    begun = service.rollout(ModelSpec(str(tmp_path / "net2")), plan, who="test").future.result(PATIENCE_S)
+    if phase == "bake":
+        service.rollouts.promote(None, who="test")
+    route = service.board.route
+    service.stop(PATIENCE_S)
+    again = Service(settings)
+    again.start()
+    try:
+        until(lambda: again.ready and again.rollouts.under_trial is not None)
+        report = again.rollouts.report()
+        assert (report.id, report.phase, report.plan) == (begun.id, phase, begun.plan)
+        assert again.board.route == route
+        until(lambda: again.board.snapshot()[first].state is State.READY)
+        again.rollouts.abort(None, who="test")
+        assert again.board.route == Route(first)
+    finally:
+        again.stop(PATIENCE_S)
+
+
+@pytest.mark.parametrize("phase", ["canary", "bake"])
+def test_a_version_with_which_the_process_ends_twice_is_taken_back_at_the_next_start(
+    tmp_path: Path, phase: str
+) -> None:
+    """Boot guard: once may be chance. It is left out of the route, and the journal says why."""
+    settings = read_settings(home=tmp_path / "home", connect_timeout_s=0.01, fetch_timeout_s=0.01)
+    service = Service(settings)
+    first = switch(service, tmp_path, 1)
+    write_network(tmp_path / "net2", seed=2)
+    service.rollout(ModelSpec(str(tmp_path / "net2")), {"canary": "20"}, who="test").future.result(PATIENCE_S)
+    if phase == "bake":
+        service.rollouts.promote(None, who="test")
+    route = service.board.route
+    _die(service)
+    service = Service(settings)
+    service.start()
+    until(lambda: service.ready and service.rollouts.under_trial is not None)
+    assert service.board.route == route
+    _die(service)
+    service = Service(settings)
+    service.start()
+    try:
+        until(lambda: service.ready)
+        assert service.board.route == Route(first)
+        assert service.rollouts.under_trial is None
+        restored = next(entry for entry in service.history(20) if entry.verb == "restore")
+        assert "is left out: the process ended twice soon after it took traffic" in restored.why
+    finally:
+        service.stop(PATIENCE_S)
+
+
+def _die(service: Service) -> None:
+    """End it as a killed process ends: nothing more is written, and its home is free."""
+    service._stopping.set()
+    service._closing.close()

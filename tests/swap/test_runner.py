@@ -96,7 +96,7 @@ def test_a_good_version_goes_through_all_steps_by_itself(release: Release) -> No
     assert [stage.share for stage in report.stages][1:3] == [0.1, 0.5]
     assert report.disagreement == pytest.approx(0.1)
     assert release.board.route == Route(release.b)
-    assert release.rows() == [("switch", "done"), *[("rollout", "done")] * 5]
+    assert release.rows() == [("switch", "done"), *[("rollout", "done")] * 4, ("end", "done")]
     assert [told.id for told in release.told] == [report.id]
 
 

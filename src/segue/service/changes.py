@@ -7,17 +7,30 @@ start: what served last serves again, or else the default model is fetched.
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
 from segue.errors import Busy, InvalidModelID, SegueError, ShuttingDown
 from segue.hub import CATALOG, Store, keep, parse_model
 from segue.service.engine import Engine
+from segue.service.isolation import is_isolated, parameters
 from segue.service.loading import fetch
 from segue.service.operations import Operation, Operations
 from segue.settings import Settings
 from segue.speech.rules import Rules
-from segue.swap import ModelSpec, Resolved, Route, Switchboard, Switched, VersionId, restore
+from segue.swap import (
+    Change,
+    ModelSpec,
+    Resolved,
+    Route,
+    Runner,
+    Switchboard,
+    Switched,
+    VersionId,
+    last_mark,
+    restore,
+)
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,8 +44,16 @@ _QUEUE_S = 3600.0
 class Changes:
     """Changes of what serves. Safe for threads."""
 
-    def __init__(self, board: Switchboard[Engine], operations: Operations, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        board: Switchboard[Engine],
+        runner: Runner[Engine],
+        operations: Operations,
+        store: Store,
+        settings: Settings,
+    ) -> None:
         self._board = board
+        self._runner = runner
         self._operations = operations
         self._store = store
         self._settings = settings
@@ -96,6 +117,38 @@ class Changes:
 
         return self._operations.run(operation, work)
 
+    def rollout(
+        self,
+        wanted: ModelSpec | VersionId,
+        *,
+        who: str,
+        why: str,
+        examine: Callable[[Operation, VersionId], None],
+        begin: Callable[[VersionId, Change], object],
+    ) -> Operation:
+        """Prepare a version, ``examine`` it, and let it ``begin`` its rollout; the answer is what that answers.
+
+        The right to change the route is the rollout's from then on. Raises as ``switch``.
+        """
+        _check(wanted)
+        self._check_open()
+        operation = Operation("rollout", str(wanted), who=who, why=why)
+        change = operation.change = self._board.change(str(wanted), verb="rollout", who=who, why=why)
+
+        def work(operation: Operation) -> object:
+            try:
+                version = self._resolve(operation, wanted) if isinstance(wanted, ModelSpec) else wanted
+                operation.version = version
+                self._board.prepare(version, change=change)
+                examine(operation, version)
+                operation.step("begin", f"with {version}")
+                return begin(version, change)
+            except BaseException as error:
+                change.__exit__(type(error), error, None)
+                raise
+
+        return self._operations.run(operation, work)
+
     def prepare(
         self, wanted: ModelSpec, report: Callable[[VersionId], object], *, who: str, why: str = ""
     ) -> Operation:
@@ -151,7 +204,9 @@ class Changes:
         if self._board.route is not None:
             return
         self._own = Operation("restore", "what served last", who="start")
-        restored = self._operations.run(self._own, lambda _: restore(self._board)).future.result()
+        mark = last_mark(self._board.journal, now=time.time())
+        without = mark.version if mark and mark.is_to_be_taken_back else None
+        restored = self._operations.run(self._own, lambda _: restore(self._board, without=without)).future.result()
         if restored is None:
             wanted = ModelSpec(_default(self._settings.model))
             self._own = self.switch(
@@ -162,6 +217,9 @@ class Changes:
         for failure in restored.failures:
             _LOG.error("not served again: %s", failure)
         _LOG.info("what served last serves again: %s", restored.switched.route)
+        route = restored.switched.route
+        if mark and route and mark.version in route.versions:
+            self._runner.resume(mark)
 
     def _resolve(self, operation: Operation, spec: ModelSpec) -> VersionId:
         """The version that a spec means, its content in the store."""
@@ -176,7 +234,8 @@ def _check(wanted: ModelSpec | VersionId) -> None:
     """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have."""
     if not isinstance(wanted, ModelSpec):
         return
-    Rules.of({}, ("options", wanted.options))
+    is_isolated(wanted.options)
+    Rules.of({}, ("options", parameters(wanted.options)))
     name = wanted.model_id
     if os.path.isabs(name):
         return

@@ -7,6 +7,7 @@ One at which a version fails that has to prove itself is begun again, once, on t
 caller does not see the failure, and it counts only if that one can answer.
 """
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -26,6 +27,7 @@ from segue.errors import (
 from segue.service.engine import Engine
 from segue.service.fall import Fall, item_of
 from segue.service.lanes import Lanes
+from segue.service.mirror import Copy, Mirror
 from segue.service.patience import Patience
 from segue.service.reading import Reading
 from segue.service.watch import Running, Watch
@@ -95,10 +97,19 @@ class Recordings:
     ``threads``: how many recordings of one version are under way at once.
     """
 
-    def __init__(self, board: Switchboard[Engine], watch: Watch, patience: Patience, *, threads: int) -> None:
+    def __init__(
+        self,
+        board: Switchboard[Engine],
+        watch: Watch,
+        patience: Patience,
+        mirror: Mirror | None = None,
+        *,
+        threads: int,
+    ) -> None:
         self._board = board
         self._watch = watch
         self._patience = patience
+        self._mirror = mirror
         self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
 
     @property
@@ -139,6 +150,7 @@ class Recordings:
 
     def _detect(self, call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> None:
         error: SegueError | None = None
+        began_s = time.thread_time()
         try:
             with lease:
                 answer = _answer(call, lease, reading, running)
@@ -154,6 +166,9 @@ class Recordings:
             self._board.tell(call.fall.ended(lease.version, answered=error is None))
         if error is None:
             call.answer(answer)
+            if self._mirror is not None and not (call.fall or call.ask.version or call.ask.split):
+                took_s = time.thread_time() - began_s
+                self._mirror.offer(Copy(call.source, call.ask.key, call.ask.asked, answer.detections[0], took_s))
         elif isinstance(error, AudioError | InvalidParameter) or not self._falls_back(call, lease, error):
             call.fail(error)
 

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,9 +19,11 @@ from segue.service.changes import Changes
 from segue.service.engine import Engine
 from segue.service.home import Home, same
 from segue.service.loading import fetch, store
+from segue.service.mirror import Mirror, MirrorReport
 from segue.service.operations import Operation, Operations
 from segue.service.patience import Patience
 from segue.service.recordings import Ask, Call, Recordings
+from segue.service.residents import Residents
 from segue.service.rounds import Rounds
 from segue.service.status import (
     JournalReport,
@@ -38,17 +40,23 @@ from segue.settings import Settings
 from segue.speech.detection import ModelIdentity
 from segue.speech.rules import Rules
 from segue.swap import (
+    CLEAN_END,
+    Change,
     Entry,
     Event,
     Health,
     Journal,
+    Kind,
     ModelSpec,
     Resolved,
+    RolloutReport,
+    Runner,
     State,
     Switchboard,
     Switched,
     Transitioned,
     VersionId,
+    plan_of,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -99,16 +107,19 @@ class Service:
             self._load,
             self._warm,
             self._close,
+            end_calls=Engine.end_calls,
             journal=self.journal,
             listeners=[self._health.hear, self._operations.hear, self._hear],
             bake_s=settings.bake_s,
             max_resident=settings.max_resident,
         )
         self._store = store(settings)
-        self._changes = Changes(self.board, self._operations, self._store, settings)
+        self._runner = Runner(self.board, bake_s=settings.bake_s)
+        self._changes = Changes(self.board, self._runner, self._operations, self._store, settings)
         self._watch = Watch(settings.stall_s)
         patience = Patience(self.board, self._health, self._watch)
-        self._recordings = Recordings(self.board, self._watch, patience, threads=_cores())
+        self._mirror = Mirror(self.board, self._runner, self._watch, patience)
+        self._recordings = Recordings(self.board, self._watch, patience, self._mirror, threads=_cores())
         self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
         self._admission = Admission(
             most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
@@ -116,8 +127,7 @@ class Service:
         self._stream_admission = Admission(
             most=settings.max_streams, most_per_client=settings.max_streams, what="streams"
         )
-        self._returned: dict[VersionId, int] = {}  # bytes that its last closing gave back
-        self._memory: dict[VersionId, int] = {}  # bytes that its last loading took
+        self._residents = Residents()
         self._began_at, self._began_s = time.time(), time.monotonic()
         self._stopping = threading.Event()
 
@@ -127,7 +137,8 @@ class Service:
         """Serve again what served last, or else the default model; returns at once, ``ready`` says when it does."""
         begin = partial(self._changes.begin, stopping=self._stopping)
         threading.Thread(target=begin, name="start", daemon=True).start()
-        threading.Thread(target=self._keep, name="keeper", daemon=True).start()
+        for name, chores in (("keeper", self._chores), ("rollouts", (self._runner.tend,))):
+            threading.Thread(target=self._keep, args=(chores,), name=name, daemon=True).start()
 
     def refuse_new_work(self) -> None:
         """Take no recording and no stream any more, and end the streams that are open, telling them."""
@@ -149,6 +160,7 @@ class Service:
         try:
             return self.board.shutdown(deadline_s)
         finally:
+            self.journal.defer(Entry(Kind.NOTE, CLEAN_END, "the service"))
             self._closing.close()
 
     @property
@@ -196,13 +208,48 @@ class Service:
 
     # -- changing --------------------------------------------------------------------------------------------------
 
-    def switch(self, wanted: ModelSpec | VersionId, *, who: str, why: str = "", queue: bool = False) -> Operation:
-        """Prepare a version and let it serve. As ``Changes.switch``."""
+    def switch(
+        self,
+        wanted: ModelSpec | VersionId,
+        *,
+        who: str,
+        why: str = "",
+        queue: bool = False,
+        abort_rollout: bool = False,
+    ) -> Operation:
+        """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
+        under_way = self._runner.under_trial
+        if abort_rollout and under_way is not None and under_way.id:
+            self._runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
         return self._changes.switch(wanted, who=who, why=why, queue=queue)
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
         """Prepare a version, and let what serves serve; the answer is its VersionReport. As ``Changes.prepare``."""
         return self._changes.prepare(wanted, self._report, who=who, why=why)
+
+    def rollout(
+        self, wanted: ModelSpec | VersionId, given: Mapping[str, object], *, who: str, why: str = ""
+    ) -> Operation:
+        """Prepare a version, and release it by a plan (see ``plan_of``); the answer is a RolloutReport.
+
+        Raises InvalidPlan and as ``switch``.
+        """
+        plan = plan_of({"bake": self.settings.bake_s, **given})
+
+        def begin(version: VersionId, change: Change) -> RolloutReport:
+            self._mirror.forget(version)
+            return self._runner.begin(version, plan, change=change)
+
+        return self._changes.rollout(wanted, who=who, why=why, examine=lambda *_: None, begin=begin)
+
+    def mirrored(self, version: VersionId) -> MirrorReport:
+        """What the copies that a version on trial was sent have shown."""
+        return self._mirror.report(version)
+
+    @property
+    def rollouts(self) -> "Runner[Engine]":
+        """The rollouts: reports of them, and what may be done with the one under way."""
+        return self._runner
 
     def rollback(self, *, who: str, why: str = "") -> Operation:
         """Go back to what served before, cancelling what is under way."""
@@ -217,7 +264,7 @@ class Service:
         if known.get(version) is State.NEW:  # of an earlier process: nothing of it is loaded
             return Removed(version, closed=True, memory_returned_bytes=None)
         closed = self.board.drain(version, deadline_s, who=who)
-        return Removed(version, closed, self._returned.get(version) if closed else None)
+        return Removed(version, closed, self._residents.returned_bytes(version) if closed else None)
 
     def operation(self, operation_id: str) -> Operation:
         """A change by its ID. Raises UnknownChange."""
@@ -231,7 +278,7 @@ class Service:
 
     def status(self) -> Status:
         """Everything at this moment."""
-        snapshot = self.board.snapshot()
+        snapshot, rollout = self.board.snapshot(), self._runner.under_trial
         lives = self._rounds.streams()
         places = [live.place.version for live in lives]
         elsewhere = sum(version not in (None, self._choice(live)) for live, version in zip(lives, places, strict=True))
@@ -240,7 +287,7 @@ class Service:
                 each,
                 snapshot,
                 self._health.figures(each.version),
-                memory_bytes=self._memory.get(each.version) if each.state in (State.READY, State.DRAINING) else None,
+                memory_bytes=self._residents.memory_bytes(each.version),
                 streams=places.count(each.version),
             )
             for each in snapshot.versions
@@ -257,6 +304,7 @@ class Service:
             route_text=str(snapshot.route or ""),
             back=[str(route) for route in snapshot.back],
             under_way=self._operations.under_way,
+            rollout=rollout if rollout and rollout.id else None,
             memory_bytes=engine.resident_bytes(),
             journal=JournalReport(str(self.journal.path), snapshot.pending_rows, self.journal.notice),
             streams=StreamsReport(len(lives), elsewhere),
@@ -288,9 +336,15 @@ class Service:
             )
         known = CATALOG.lookup(found.model_id)
         found = replace(found, kind=known.kind) if known else found
-        loaded = engine.load(found, resolved, max_audio_s=self.settings.max_audio_s)
-        self._memory[resolved.version] = loaded.memory_bytes
-        return loaded
+        return self._residents.add(
+            engine.load(
+                found,
+                resolved,
+                max_audio_s=self.settings.max_audio_s,
+                isolate=self.settings.isolate,
+                most_memory_bytes=self.settings.isolated_memory_bytes,
+            )
+        )
 
     def _warm(self, loaded: Engine) -> None:
         engine.warm(loaded)
@@ -302,10 +356,7 @@ class Service:
             raise ShuttingDown("the service is being stopped: ask again when it is back", retry_after_s=5)
 
     def _close(self, closed: Engine) -> str:
-        returned = closed.close()
-        if closed.model.version:
-            self._returned[VersionId(closed.model.version)] = returned
-        return f"{returned / 1e6:.1f} MB came back"
+        return f"{self._residents.close(closed) / 1e6:.1f} MB came back"
 
     def _hear(self, event: Event) -> None:
         """What is gone needs no threads; and the log has every fact of a change."""
@@ -313,6 +364,7 @@ class Service:
             if event.after in (State.CLOSED, State.FAILED):
                 self._recordings.drop(event.version)
                 self._rounds.drop(event.version)
+                self._mirror.drop(event.version)
             level = logging.ERROR if event.after is State.FAILED else logging.INFO
             _LOG.log(level, "%s: %s -> %s%s", event.version, event.before.value, event.after.value, _because(event.why))
         elif isinstance(event, Switched):
@@ -320,14 +372,14 @@ class Service:
                 "%s: %s serves, epoch %d%s", event.verb, event.route or "nothing", event.epoch, _because(event.why)
             )
 
-    def _keep(self) -> None:
-        """Now and then: what stalls, what waits, what has baked out."""
-        chores: tuple[Callable[[], None], ...] = (
-            self._watch.look,
-            self._operations.tend,
-            self._rounds.tend,
-            self.board.sweep,
-        )
+    @property
+    def _chores(self) -> tuple[Callable[[], None], ...]:
+        """What stalls, what waits, what is dead, what has baked out."""
+        bury = partial(self._residents.bury, self.board.fail)
+        return self._watch.look, self._operations.tend, self._rounds.tend, bury, self.board.sweep
+
+    def _keep(self, chores: tuple[Callable[[], None], ...]) -> None:
+        """Now and then."""
         while not self._stopping.wait(_TICK_S):
             for chore in chores:
                 try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from segue.service.operations import Operation
-from segue.swap import Figures, Snapshot, VersionId, VersionStatus
+from segue.swap import Figures, RolloutReport, Snapshot, VersionId, VersionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class Status:
     route_text: str
     back: Sequence[str]
     under_way: Operation | None
+    rollout: RolloutReport | None
     memory_bytes: int
     journal: JournalReport
     streams: StreamsReport

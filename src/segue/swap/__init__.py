@@ -13,7 +13,7 @@ from segue.swap.lease import Lease
 from segue.swap.lifecycle import State
 from segue.swap.plan import Plan, plan_of
 from segue.swap.release import RolloutReport
-from segue.swap.restore import Restored, restore
+from segue.swap.restore import CLEAN_END, Mark, Restored, last_mark, restore
 from segue.swap.route import Route
 from segue.swap.runner import Runner
 from segue.swap.snapshot import Snapshot, VersionStatus
@@ -21,6 +21,7 @@ from segue.swap.spec import ModelSpec, Options, Resolved, VersionId
 from segue.swap.switchboard import Switchboard
 
 __all__ = [
+    "CLEAN_END",
     "Change",
     "Entry",
     "Event",
@@ -30,6 +31,7 @@ __all__ = [
     "Journal",
     "Kind",
     "Lease",
+    "Mark",
     "ModelSpec",
     "Options",
     "Outcome",
@@ -48,6 +50,7 @@ __all__ = [
     "Transitioned",
     "VersionId",
     "VersionStatus",
+    "last_mark",
     "plan_of",
     "restore",
 ]

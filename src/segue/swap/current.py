@@ -202,7 +202,7 @@ class Current(Generic[T]):
         route = self.route
         if route is None:
             return None
-        if version == route.canary:
+        if version in (route.canary, route.shadow):
             return route.primary
         before = self.back[-1].primary if self.back and version == route.primary else version
         is_warm = before != version and self._fleet.find(before).state is State.READY

@@ -203,7 +203,7 @@ class Fleet(Generic[T]):
         """Under the lock: how long it stays warm, or None if it is not superseded and warm."""
         if now_s is None or record.superseded_at_s is None or record.state is not State.READY:
             return None
-        return max(0.0, record.superseded_at_s + self._bake_s - now_s)
+        return max(0.0, record.superseded_at_s + max(self._bake_s, record.bake_s) - now_s)
 
     def doom(self, life: Incarnation[T], todo: Todo[T]) -> None:
         """Under the lock: if it is ending and nobody uses it, take its model out, to be closed: once."""

@@ -1,14 +1,30 @@
-"""At process start: serve again what served when the last process ended, however it ended."""
+"""At process start: serve again what served when the last process ended, however it ended, and go on with its rollout.
 
+1. The newest route of the journal, done or intended, is prepared and installed; if that fails, the last done before it.
+2. *Boot guard*: a version that was on trial or in its bake time when the process ended without a clean end, twice in a
+   row within ten minutes of taking traffic, is left out: its route without it, or the one before, serves.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from segue.errors import RestoreFailed, SegueError
-from segue.swap.entry import Entry
+from segue.swap.entry import Entry, Kind
 from segue.swap.events import Switched
+from segue.swap.journal import Journal
+from segue.swap.rollout import Phase
+from segue.swap.route import Route
+from segue.swap.spec import VersionId
 from segue.swap.switchboard import Switchboard
 
 T = TypeVar("T")
+
+CLEAN_END = "clean end"
+"""The verb of the last row of a process that ended by itself."""
+
+_SOON_S = 600.0
+_TOO_OFTEN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +36,49 @@ class Restored:
     failures: tuple[str, ...]
 
 
-def restore(board: Switchboard[T], *, who: str = "start") -> Restored | None:
-    """Prepare and install the newest route of the journal, done or intended; if that fails, the last done before it.
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A rollout that was under way when the process ended. ``said``: what the newest row of it says.
+
+    ``crashes``: so often in a row the process ended without a clean end within ten minutes of taking traffic.
+    """
+
+    said: Mapping[str, Any]
+    crashes: int
+
+    @property
+    def version(self) -> VersionId:
+        """The one that is released."""
+        return VersionId(self.said["rollout"]["version"])
+
+    @property
+    def is_to_be_taken_back(self) -> bool:
+        """Whether that was too often."""
+        return self.crashes >= _TOO_OFTEN
+
+
+def last_mark(journal: Journal, *, now: float, most: int = 1000) -> Mark | None:
+    """The rollout that the journal ends with, if one was under way. ``now``: seconds since 1970.
+
+    Raises JournalUnavailable.
+    """
+    newest = journal.history(most)
+    was_clean = not newest or newest[0].verb == CLEAN_END
+    for entry in newest:
+        said = entry.evidence
+        if entry.kind in (Kind.DONE, Kind.NOTE) and "plan" in said.get("rollout", {}):
+            known = said["rollout"]
+            if Phase(known["phase"]).is_over:
+                return None
+            crashes = 0 if was_clean or now - entry.at > _SOON_S else known["crashes"] + 1
+            return Mark(said, crashes)
+        if entry.kind is Kind.DONE and entry.verb not in ("restore", "fall back"):
+            return None  # something else was installed after it
+    return None
+
+
+def restore(board: Switchboard[T], *, who: str = "start", without: VersionId | None = None) -> Restored | None:
+    """Prepare and install the newest route of the journal (rule 1), leaving out a version (rule 2).
 
     None when the journal names no route. Until this returns, the switchboard serves nothing. The versions are added
     without payload: the loader finds their content by digest. Those of earlier routes, and those that were warm beside
@@ -30,17 +87,32 @@ def restore(board: Switchboard[T], *, who: str = "start") -> Restored | None:
     """
     failures: list[str] = []
     with board.change("the last route", verb="restore", who=who) as change:
+        if without is not None:
+            change.says(f"{without} is left out: the process ended twice soon after it took traffic", {})
         for entry in board.journal.last_routes():
-            assert entry.route is not None  # by last_routes
+            route, back = _without(entry, without)
             try:
                 for resolved in entry.versions.values():
                     board.add(resolved)
-                switched = board.reinstate(entry.route, entry.back, change=change)
+                switched = board.reinstate(route, back, change=change)
             except SegueError as error:
                 change.check()
-                failures.append(f"{entry.route}: {error}")
+                failures.append(f"{route}: {error}")
             else:
                 return Restored(switched, entry, tuple(failures))
         if failures:
             raise RestoreFailed(f"no route of the journal can be served again: {'; '.join(failures)}")
     return None
+
+
+def _without(entry: Entry, version: VersionId | None) -> tuple[Route, tuple[Route, ...]]:
+    """The route of a row and those that can be gone back to, without a version where there is another."""
+    route, back = entry.route, entry.back
+    assert route is not None  # by last_routes
+    if version is None or version not in route.versions:
+        return route, back
+    rest = route.without(version)
+    if rest is not None:
+        return rest, back[:-1] if back[-1:] == (rest,) else back
+    others = [way for way in back if version not in way.versions]
+    return (others[-1], tuple(others[:-1])) if others else (route, back)

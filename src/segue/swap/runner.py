@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from segue.errors import JournalUnavailable, SegueError, Superseded, UnknownRollout, VersionNotReady
 from segue.swap.change import Change
@@ -25,6 +25,7 @@ from segue.swap.events import Event, FellBack, Released, Switched, Transitioned
 from segue.swap.lifecycle import State
 from segue.swap.plan import Plan
 from segue.swap.release import Rollout, RolloutReport
+from segue.swap.restore import Mark
 from segue.swap.rollout import Action, Enter, Phase, TakeBack, after, decide, first
 from segue.swap.spec import VersionId
 from segue.swap.switchboard import Switchboard
@@ -94,14 +95,22 @@ class Runner(Generic[T]):
                 raise
         return rollout.report(self._clock())
 
-    def resume(self, mark: Mapping[str, Any], *, change: Change | None, crashes: int) -> RolloutReport:
-        """Go on, after a restart, with what a row of the journal said; its evidence is gathered anew."""
-        rollout = Rollout.of(mark, now_s=self._clock())
-        rollout.crashes, rollout.change = crashes, change
-        with self._lock:
-            self._active = rollout
-            rollout.route = self._board.route
-        return rollout.report(self._clock())
+    def resume(self, mark: Mark) -> None:
+        """Go on after a restart with what the journal said, if its route serves again; evidence is gathered anew.
+
+        Raises what ``Switchboard.change`` and ``prepare`` raise: then it is not under way.
+        """
+        rollout = Rollout.of(mark.said, now_s=self._clock())
+        rollout.crashes, rollout.route = mark.crashes, self._board.route
+        self._board.keep_warm(rollout.instead, rollout.plan.bake_s)
+        with self._acting:
+            if rollout.phase.is_trial:
+                rollout.change = self._board.change(rollout.version, verb=VERB, who=rollout.who, why=rollout.why)
+            with self._lock:
+                self._active = rollout
+            self._note(rollout, "resume", "start")
+        if not rollout.phase.is_trial:
+            self._board.prepare(rollout.instead, who=rollout.name, why="to be gone back to")
 
     def tend(self) -> None:
         """Ask what is to be done now, and do it. Raises nothing that a later try could mend."""
@@ -256,6 +265,7 @@ class Runner(Generic[T]):
         assert rollout.change is not None
         route = rollout.route_of(enter)
         rollout.change.says(enter.why, rollout.mark(enter) | {"figures": dict(rollout.progress().verdict.figures)})
+        self._board.keep_warm(rollout.instead, rollout.plan.bake_s)
         self._board.switch(route, change=rollout.change)
         with self._lock:
             rollout.enter(enter, route, self._clock())
@@ -286,11 +296,7 @@ class Runner(Generic[T]):
         self._let_go(rollout)
         if not rollout.is_asked_for:
             return
-        text = f"{report.id} of {rollout.version}"
-        self._board.journal.defer(
-            Entry(Kind.NOTE, VERB, text, rollout.who, why, phase.value, evidence=rollout.mark(None))
-        )
-        self._board.journal.flush()
+        self._note(rollout, "end", rollout.who, why=why, outcome=phase.value)
         self._ended(report)
 
     def _let_go(self, rollout: Rollout) -> None:
@@ -304,10 +310,14 @@ class Runner(Generic[T]):
             rollout = self._trial(rollout_id)
             with self._lock:
                 rollout.is_paused = is_paused
-            note = Entry(Kind.NOTE, verb, f"{VERB} {rollout.id}", who, evidence=rollout.mark(None))
-            self._board.journal.defer(note)
-            self._board.journal.flush()
+            self._note(rollout, verb, who)
             return rollout.report(self._clock())
+
+    def _note(self, rollout: Rollout, verb: str, who: str, *, why: str = "", outcome: str = "") -> None:
+        """A row of the journal that installs nothing."""
+        what = f"{VERB} {rollout.id} of {rollout.version}"
+        self._board.journal.defer(Entry(Kind.NOTE, verb, what, who, why, outcome, evidence=rollout.mark(None)))
+        self._board.journal.flush()
 
     def _find_active(self, rollout_id: str | None) -> Rollout:
         with self._lock:

@@ -111,6 +111,11 @@ class Switchboard(Generic[T]):
         """Close it now. Raises VersionInUse when it serves or anybody uses it; else as ``drain``."""
         self._fleet.drain(version, deadline_s=0, idle_only=True, who=who)
 
+    def keep_warm(self, version: VersionId, bake_s: float) -> None:
+        """Let it stay warm for so long once it is superseded, or as long as others do. Raises UnknownVersion."""
+        with self._lock:
+            self._fleet.find(version).bake_s = bake_s
+
     def sweep(self, now_s: float | None = None) -> None:
         """Close what has baked out or is too many, and write what the journal could not be told. Never raises."""
         todo = Todo[T]()

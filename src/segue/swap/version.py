@@ -54,7 +54,18 @@ class Incarnation(Generic[T]):
 class Version(Generic[T]):
     """Everything known of a version, over all its lives."""
 
-    __slots__ = ("failure", "id", "lives", "resolved", "serving", "stranded", "superseded_at_s", "wanted", "who")
+    __slots__ = (
+        "bake_s",
+        "failure",
+        "id",
+        "lives",
+        "resolved",
+        "serving",
+        "stranded",
+        "superseded_at_s",
+        "wanted",
+        "who",
+    )
 
     def __init__(self, resolved: Resolved) -> None:
         self.id: VersionId = resolved.version
@@ -69,6 +80,7 @@ class Version(Generic[T]):
         self.wanted = False  # whether the change under way has prepared it: not to be closed
         # Since when it is READY, in no route, and wanted by nobody by name; None: it never served.
         self.superseded_at_s: float | None = None
+        self.bake_s = 0.0  # how long it stays warm from then on, if that is longer than the others
 
     @property
     def current(self) -> Incarnation[T]:
