@@ -36,7 +36,7 @@ class Faults:
     headers: dict[str, str] = field(default_factory=dict)  # with such a status
     stall: set[str] = field(default_factory=set)
     page: set[str] = field(default_factory=set)  # a page of HTML, with status 200
-    redirect: dict[str, str] = field(default_factory=dict)
+    redirect: dict[str, str] = field(default_factory=dict)  # "": to itself
     body: Files = field(default_factory=dict)  # other bytes than are listed
     endless: set[str] = field(default_factory=set)  # the bytes, again and again
     cut: dict[str, int] = field(default_factory=dict)  # bytes after which the connection breaks
@@ -111,7 +111,7 @@ class Hub:
             body = {"Code": 1, "Message": self.faults.message, "error": self.faults.message}
             send_json(request, body, status=self.faults.status[what], headers=self.faults.headers)
         elif what in self.faults.redirect:
-            send(request, b"", status=302, headers={"Location": self.faults.redirect[what]})
+            send(request, b"", status=302, headers={"Location": self.faults.redirect[what] or request.path})
         elif what in self.faults.page:
             send(request, b"<html><h1>Please log in</h1></html>", headers={"Content-Type": "text/html"})
         else:

@@ -2,7 +2,7 @@
 
 import hashlib
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from tests.hub.loopback import Files, Hub, send, send_json, sha256
 
@@ -69,7 +69,7 @@ def _resolve(hub: Hub, request: BaseHTTPRequestHandler, model_id: str, revision:
         return None
     if is_large(name):
         headers |= {"X-Linked-Etag": f'"{sha256(data)}"', "X-Linked-Size": str(len(data))}
-        headers["Location"] = f"{hub.elsewhere}/blob/{model_id}/{revision}/{name}"
+        headers["Location"] = f"{hub.elsewhere}/blob/{model_id}/{quote(revision, safe='')}/{name}"
         return send(request, b"", status=302, headers=headers)
     if is_head:
         headers |= {"ETag": f'"{git_id(data)}"', "Content-Length": str(len(data))}

@@ -133,7 +133,7 @@ def test_a_redirect_that_leads_nowhere_is_refused(
     """Round in circles, to a file of this machine, or to a host that takes no connection: no bytes come of it."""
     (tmp_path / "secret").write_bytes(model_files()["am.mvn"])
     with DeadPort(refuse=True) as port:
-        leads = {"round": "?again", "file": f"file://{tmp_path}/secret", "nowhere": f"{port.endpoint}/x"}
+        leads = {"round": "", "file": f"file://{tmp_path}/secret", "nowhere": f"{port.endpoint}/x"}
         for key in (what, f"HEAD {what}"):
             case.server.faults.redirect[key] = leads[target]
         assert "no answer in time" not in str(refused(case, store, timeout_s=30))

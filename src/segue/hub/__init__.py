@@ -3,7 +3,7 @@
 from segue.hub.catalog import CATALOG, Catalog, KnownModel
 from segue.hub.kept import keep
 from segue.hub.layout import Layout
-from segue.hub.names import parse_model
+from segue.hub.names import names_hub, parse_model
 from segue.hub.resolved import ModelFile, ResolvedModel
 from segue.hub.resolver import resolve
 from segue.hub.store import Problem, Store
@@ -18,6 +18,7 @@ __all__ = [
     "ResolvedModel",
     "Store",
     "keep",
+    "names_hub",
     "parse_model",
     "resolve",
 ]

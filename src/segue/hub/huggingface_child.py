@@ -59,7 +59,7 @@ class HuggingFaceClient:
         size_bytes = listing["sizes"].get(name)
 
         class Metre(_Metre):
-            most_bytes = size_bytes or _MOST_BYTES
+            what, most_bytes = name, size_bytes or _MOST_BYTES
 
         path = Path(
             self._api.hf_hub_download(
@@ -79,6 +79,7 @@ class HuggingFaceClient:
 
     def explain(self, error: Exception) -> FailureError | None:
         """The kind of an error of the client, which likes to wrap what happened into advice."""
+        given = error
         while isinstance(error, hub.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
             error = error.__cause__
         match error:
@@ -90,9 +91,11 @@ class HuggingFaceClient:
                 return FailureError(_kind(error), _words(error))
             case json.JSONDecodeError():
                 return FailureError("unreachable", "the answer is not JSON: is a proxy or a login page in between?")
+            case hub.FileMetadataError():
+                return FailureError("unreachable", "a file's headers are not a hub's: is HF_ENDPOINT one?")
             case OSError() if "Consistency check failed" in str(error):
-                return FailureError("mismatch", str(error).partition("\n")[0])
-        return None
+                return FailureError("mismatch", str(error).partition(" (")[0])
+        return FailureError("unreachable", f"{type(error).__name__}: {error}") if error is not given else None
 
     def _revisions(self, model_id: str) -> dict[str, bool] | None:
         """Every tag (false) and branch (true) of the repository; None when the hub does not say."""
@@ -113,11 +116,11 @@ class HuggingFaceClient:
 class _Metre:
     """What the client takes for a progress bar: ends a download that is longer than it may be."""
 
+    what = "the file"
     most_bytes = _MOST_BYTES
 
-    def __init__(self, *_: object, initial: int = 0, desc: str = "the file", **__: object) -> None:
-        self._here = initial
-        self._what = desc
+    def __init__(self, *_: object, initial: int = 0, **__: object) -> None:
+        self._here_bytes = initial
 
     def __enter__(self) -> "_Metre":
         return self
@@ -127,9 +130,9 @@ class _Metre:
 
     def update(self, more_bytes: int) -> None:
         """Raises FailureError when more came than was listed."""
-        self._here += more_bytes
-        if self._here > self.most_bytes:
-            raise FailureError("mismatch", f"{self._what} goes on after the {self.most_bytes} bytes that are listed")
+        self._here_bytes += more_bytes
+        if self._here_bytes > self.most_bytes:
+            raise FailureError("mismatch", f"{self.what} goes on after the {self.most_bytes} bytes that are listed")
 
 
 def _bound_requests() -> None:
@@ -141,15 +144,14 @@ def _bound_requests() -> None:
         what = f"{request.method} {request.url}"
         asked[what] += 1
         if asked[what] > _ATTEMPTS:
-            name = request.url.path.rpartition("/")[2]
-            raise FailureError("unreachable", f"{name} was asked for {_ATTEMPTS} times and did not come whole")
+            raise FailureError("unreachable", f"asked for {_ATTEMPTS} times, did not come whole: {request.url.path}")
 
     def look(response: Any) -> None:
         status, what = response.status_code, str(response.request.url)
         failed[what] += status >= 500
         if status == 429 or failed[what] > 1:
             wait = response.headers.get("Retry-After")
-            later = f"; it asks to come back after {wait} (s)" if wait else ""
+            later = f"; it asks to come back in {wait} s" if wait and wait.isdigit() else ""
             raise FailureError("unreachable", f"HTTP {status} {response.reason_phrase}{later}")
 
     def watched() -> Any:

@@ -151,7 +151,8 @@ class Store:
         """
         ref = self._ref(model_id, revision)
         with translated(self.root):
-            files = _measure(source, layout=layout, expected=expected or {}, what=f"{model_id}@{revision}")
+            what = f"{model_id}@{revision} from {origin}"
+            files = _measure(source, layout=layout, expected=expected or {}, what=what)
         missing = layout.lacks([file.name for file in files])
         if missing:
             raise ModelIncomplete(f"{model_id}@{revision} from {origin} has no {missing}; a model needs {layout}")

@@ -17,6 +17,12 @@ def test_an_id_with_and_without_a_revision() -> None:
     assert wanted("fsmn-vad", parameters=(), mode=None)["model_id"] == "fsmn-vad"
 
 
+def test_a_model_of_a_hub_is_never_a_path() -> None:
+    """A revision on Hugging Face may hold slashes; every spelling goes as the one ID."""
+    body = wanted("hf://funasr/fsmn-vad@refs/pr/1", parameters=(), mode=None)
+    assert (body["model_id"], body["revision"]) == ("hf:funasr/fsmn-vad", "refs/pr/1")
+
+
 @pytest.mark.parametrize("given", ["mine", "./mine", "sub/../mine", "~/mine", "{here}/mine"])
 def test_a_directory_goes_by_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
     """The service has another working directory, and another home."""
@@ -70,6 +76,12 @@ def test_a_value_is_a_number_where_it_is_one(text: str, value: Any) -> None:
     assert type(options["name"]) is type(value)
 
 
+@pytest.mark.parametrize(("isolate", "options"), [(True, {"isolate": True}), (False, {"isolate": False}), (None, {})])
+def test_where_it_runs_is_an_option_of_the_version(isolate: bool | None, options: dict[str, bool]) -> None:
+    """Left out, the service decides."""
+    assert wanted("x/y", parameters=(), mode=None, isolate=isolate)["options"] == options
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
@@ -78,6 +90,7 @@ def test_a_value_is_a_number_where_it_is_one(text: str, value: Any) -> None:
         (("x=",), "NAME=VALUE"),
         (("mode=dynamic",), "write --mode dynamic"),
         (("preset=noisy",), "write --preset noisy"),
+        (("isolate=true",), "write --isolate or --no-isolate"),
         (("x=1", "x=2"), "x is given twice"),
     ],
 )

@@ -11,15 +11,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def options_of_a_version(command: F) -> F:
-    """``--set NAME=VALUE``, ``--preset NAME`` and ``--mode MODE``."""
+    """``--set NAME=VALUE``, ``--preset NAME``, ``--mode MODE`` and ``--isolate``."""
     text = "A decision parameter that the version has for its own; repeatable."
     command = click.option("--set", "parameters", metavar="NAME=VALUE", multiple=True, help=text)(command)
+    text = "Run it in a process of its own; by default as the service was started."
+    command = click.option("--isolate/--no-isolate", default=None, help=text)(command)
     text = "Decision parameters for a kind of recording."
     command = click.option("--preset", metavar="NAME", help=text)(command)
     return click.option("--mode", metavar="classic|dynamic|tight", help="How pauses end an utterance.")(command)
 
 
-def wanted(model: str, *, parameters: Sequence[str], mode: str | None, preset: str | None = None) -> dict[str, Any]:
+def wanted(
+    model: str,
+    *,
+    parameters: Sequence[str],
+    mode: str | None,
+    preset: str | None = None,
+    isolate: bool | None = None,
+) -> dict[str, Any]:
     """The body that names a model. Raises InvalidModelID, click.UsageError."""
     model_id, revision = _named(model)
     options: dict[str, Any] = {}
@@ -27,20 +36,23 @@ def wanted(model: str, *, parameters: Sequence[str], mode: str | None, preset: s
         name, equals, value = text.partition("=")
         if not (name and equals and value):
             raise click.UsageError(f"--set {text}: write NAME=VALUE, such as max_end_silence_time=500")
+        if name == "isolate":
+            raise click.UsageError(f"--set {text}: write --isolate or --no-isolate")
         if name in ("mode", "preset"):
             raise click.UsageError(f"--set {text}: write --{name} {value}")
         if name in options:
             raise click.UsageError(f"--set {text}: {name} is given twice")
         options[name] = _value(value)
-    options |= {name: value for name, value in (("mode", mode), ("preset", preset)) if value is not None}
+    named = (("mode", mode), ("preset", preset), ("isolate", isolate))
+    options |= {name: value for name, value in named if value is not None}
     return {"model_id": model_id, "revision": revision, "options": options}
 
 
 def _named(model: str) -> tuple[str, str | None]:
     """(ID, revision). A directory is named by its absolute path: the service has another working directory."""
-    from segue.hub import CATALOG, parse_model
+    from segue.hub import CATALOG, names_hub, parse_model
 
-    if CATALOG.lookup(model.partition("@")[0]) is None:
+    if not names_hub(model) and CATALOG.lookup(model.partition("@")[0]) is None:
         path = os.path.expanduser(model)
         is_path = model.startswith((".", "~", os.sep)) or model.count(os.sep) > 1
         if is_path or os.path.isdir(path):  # what is not here may be where the service is
