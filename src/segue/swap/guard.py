@@ -2,9 +2,9 @@
 
 1. Only failures that the primary did not share count; a repeated input counts once.
 2. ``in_a_row`` failures (3) are enough while the primary hardly fails. A version as good as a primary that fails in 5 %
-   of its requests has three in a row every 10,000: so the run must be longer, the more the primary fails. The chance
-   of such a run on the primary must be at most ``alpha`` times a part that falls with every request on trial
-   (c / (c + n)^2, which sums to 1), so that a false alarm ever is as rare as alpha.
+   of its requests has three in a row every 8,000: so the run must be longer, the more the primary fails. The chance of
+   such a run on the primary must be at most ``alpha`` times a part that falls with every request on trial, n of them
+   so far (c / (c + n)^2, which sums to 1), so that a false alarm ever is as rare as alpha.
 3. The chance of a run: the primary's error rate for each key in it, and for each further failure of the same key the
    rate at which a key of the primary's that has failed fails again. What the primary has not shown yet is guessed:
    1 failure in 80, and 1 in 20 again.

@@ -5,9 +5,9 @@ the trial is at most so much slower (its y stochastically no larger than the pri
 any request of a block might be the one on trial. Strategy x bets on that being the slowest, by
 exp(x y_one) / mean(exp(x y)) over the block: the expectation over which is the one is 1, and is less when the claim
 holds with something to spare. With -x it is a bet against the opposite claim: at least so much slower. (Permutation
-within blocks, as e-values: Koning 2023, "Post-hoc and anytime valid permutation and group invariance testing".) No
-distribution is assumed; y is taken in standard deviations and cut off at three, as the blocks before have shown them,
-so that strategies fit and one odd request decides nothing.
+within blocks, as e-values: Koning 2023, "Post-hoc and anytime valid inference for exchangeability and group
+invariance".) No distribution is assumed; y is taken in standard deviations and cut off at three, as the blocks before
+have shown them, so that strategies fit and one odd request decides nothing.
 """
 
 import math
