@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     open: bool = Field(default=False, description="Detection without the token though not on loopback.")
     bake_s: float = Field(default=600.0, ge=0, description="How long a replaced version stays warm.")
     max_resident: int = Field(default=8, ge=1, le=64, description="Most versions loaded at once.")
+    isolate: bool = Field(default=False, description="Models run in processes of their own, unless a version says not.")
+    isolated_memory_bytes: int | None = Field(
+        default=None, gt=0, description="Such a process is killed when it takes more memory."
+    )
     stall_s: float = Field(default=30.0, gt=0, description="A call that makes no progress for so long is given up.")
     drain_s: float = Field(default=30.0, ge=0, description="How long a stopping server waits for work in flight.")
     max_body_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger bodies are refused.")

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
-from segue.errors import InferenceFailed, InvalidParameter, ModelInvalid
-from segue.hub import resolve
-from segue.hub.store import Store
+from segue.errors import InferenceFailed, InvalidParameter, ModelDied, ModelInvalid
+from segue.hub import ResolvedModel, Store, resolve
+from segue.models.isolated.scorer import IsolatedScorer
 from segue.service.engine import Engine, load, resident_bytes, warm
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
@@ -103,3 +104,68 @@ def test_a_closed_engine_has_let_go_of_its_model() -> None:
     assert gone() is None
     with pytest.raises(InferenceFailed, match="v1 is closed"):
         _ = engine.detector
+
+
+def network(tmp_path: Path) -> ResolvedModel:
+    directory = write_network(tmp_path / "net").directory
+    return resolve(directory, store=Store(tmp_path / "store"), connect_timeout_s=1, fetch_timeout_s=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "default", "is_isolated"),
+    [({}, False, False), ({}, True, True), ({"isolate": True}, False, True), ({"isolate": False}, True, False)],
+)
+def test_a_version_runs_where_its_options_say(
+    tmp_path: Path, options: dict[str, bool], default: bool, is_isolated: bool
+) -> None:
+    """Or where the service says; it is the same detector, passes the same trial, and has a name of its own."""
+    found = network(tmp_path)
+    resolved = Resolved(ModelSpec("net", None, {"max_end_silence_time": 450, **options}), found.digest)
+    engine = load(found, resolved, max_audio_s=60, isolate=default)
+    warm(engine)
+    assert isinstance(engine.detector.scorer, IsolatedScorer) is is_isolated
+    assert engine.detector.rules.max_end_silence_time == 450
+    assert engine.detector.model.version == resolved.version
+    assert engine.end_calls() is is_isolated
+    engine.close()
+
+
+def test_a_process_of_its_own_tells_its_memory_and_gives_it_back(tmp_path: Path) -> None:
+    """What it takes now, and what came back: more than the model, for it is a whole process; then it is gone."""
+    found = network(tmp_path)
+    engine = load(found, Resolved(ModelSpec("net", None, {"isolate": True}), found.digest), max_audio_s=60)
+    (child,) = psutil.Process().children()
+    assert abs(engine.memory_bytes - child.memory_info().rss) < 2e6
+    assert engine.memory_bytes > 20e6
+    assert not engine.fate
+    assert engine.close() > 15e6
+    assert not child.is_running()
+    with pytest.raises(InferenceFailed, match="is closed"):
+        _ = engine.detector
+
+
+def test_a_process_that_dies_has_a_fate(tmp_path: Path) -> None:
+    """By itself, by hand, or because a call was given up: whatever is asked then says so, with the version's name."""
+    found = network(tmp_path)
+    resolved = Resolved(ModelSpec("net", None, {"isolate": True}), found.digest)
+    engine = load(found, resolved, max_audio_s=60)
+    (child,) = psutil.Process().children()
+    child.kill()
+    with pytest.raises(ModelDied, match=f"^{resolved.version}: its process .* was killed by SIGKILL"):
+        warm(engine)
+    assert engine.fate.startswith("its process was killed by SIGKILL")
+    assert engine.memory_bytes == 0
+    engine.close()
+
+
+def test_what_does_not_fit_leaves_no_process(tmp_path: Path) -> None:
+    """An option that is none, and a limit of memory that it cannot keep."""
+    found = network(tmp_path)
+    for options, limit, error, said in (
+        ({"no_such": 1}, None, InvalidParameter, "no_such"),
+        ({}, 10_000_000, ModelDied, r"took \d+ MB of memory, and may take 10 MB"),
+    ):
+        resolved = Resolved(ModelSpec("net", None, {"isolate": True, **options}), found.digest)
+        with pytest.raises(error, match=said):
+            load(found, resolved, max_audio_s=60, most_memory_bytes=limit)
+        assert not psutil.Process().children()

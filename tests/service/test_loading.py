@@ -1,16 +1,19 @@
 """The composition root: from the name of a model to a detector."""
 
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from segue import service
 from segue.errors import InvalidModelID, InvalidParameter, ModelIncomplete, ModelInvalid
 from segue.settings import Settings, read_settings
 from segue.speech.scorer import Samples
+from tests.models.isolated.waiting import until
 from tests.models.networks import write_network
 
 
@@ -50,6 +53,17 @@ def test_options_become_the_detectors_own(settings: Settings, speech: Samples) -
     assert detector.detect(speech, sample_rate=16_000).rules.max_end_silence_time == 300
     asked = detector.detect(speech, sample_rate=16_000, mode="classic", max_end_silence_time=900)
     assert (asked.mode, asked.rules.max_end_silence_time) == ("classic", 900)
+
+
+def test_it_may_run_in_a_process_of_its_own(settings: Settings, speech: Samples) -> None:
+    """With the same answers; the process ends when nobody has the detector any more."""
+    here = service.load(settings=settings).detect(speech, sample_rate=16_000)
+    detector = service.load(settings=settings, isolate=True)
+    assert len(psutil.Process().children()) == 1
+    assert detector.detect(speech, sample_rate=16_000) == here
+    del detector
+    gc.collect()
+    until(lambda: not psutil.Process().children())
 
 
 def test_an_option_of_none_was_not_given(settings: Settings) -> None:

@@ -3,17 +3,19 @@
 import ctypes
 import threading
 import time
-from collections.abc import Mapping
 
 import numpy as np
 import psutil
 
 from segue import models
-from segue.errors import InferenceFailed, ModelInvalid
+from segue.errors import InferenceFailed, InvalidParameter, ModelInvalid
 from segue.hub import ResolvedModel
+from segue.models.isolated import scorer as isolated
+from segue.models.isolated.host import Host
+from segue.service.isolation import is_isolated, parameters
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
-from segue.speech.scorer import Samples
+from segue.speech.scorer import Samples, Scorer
 from segue.speech.scores import Scores, score_many
 from segue.speech.stream import DetectorStream
 from segue.swap import Resolved
@@ -30,12 +32,16 @@ _GIVE_WAY_S = 0.005
 
 
 class Engine:
-    """A detector in service; ``memory_bytes`` is by how much the process grew while it was made, roughly."""
+    """A detector in service, in this process or in one of its own, the ``host``. Safe for threads.
 
-    def __init__(self, detector: Detector, memory_bytes: int) -> None:
+    ``grown_bytes``: by how much this process grew while it was made, roughly.
+    """
+
+    def __init__(self, detector: Detector, grown_bytes: int, *, host: Host | None = None) -> None:
         self._detector: Detector | None = detector
+        self._host = host
         self.model = detector.model
-        self.memory_bytes = memory_bytes
+        self._grown_bytes = grown_bytes
 
     @property
     def detector(self) -> Detector:
@@ -44,24 +50,62 @@ class Engine:
             raise InferenceFailed(f"{self.model.version} is closed")
         return self._detector
 
+    @property
+    def memory_bytes(self) -> int:
+        """What it takes: its process now, else by how much this one grew for it, roughly."""
+        return self._host.process.resident_bytes if self._host else self._grown_bytes
+
+    @property
+    def fate(self) -> str:
+        """What became of its process; empty while that lives, or it has none of its own."""
+        return f"its process {self._host.process.fate}" if self._host and self._host.process.fate else ""
+
+    def end_calls(self) -> bool:
+        """End the calls that are in the model by force, if they are in a process of its own; whether they are."""
+        if self._host is None:
+            return False
+        self._host.process.kill("was killed: a call made no progress")
+        return True
+
     def close(self) -> int:
-        """Let go of the model; how many bytes the process gave back to the system, roughly."""
+        """Let go of the model; how many bytes went back to the system: all of its own process, of this one roughly."""
         before = resident_bytes()
         self._detector = None
+        returned = self._host.close() if self._host else 0
         _trim()
-        return max(0, before - resident_bytes())
+        return returned + max(0, before - resident_bytes())
 
 
-def load(found: ResolvedModel, resolved: Resolved, *, max_audio_s: float) -> Engine:
-    """Load the model of a verified directory under the version's options. Raises ModelError, InvalidParameter."""
-    before = resident_bytes()
-    scorer, rules = models.load(found.directory, found.kind)
-    options: Mapping[str, object] = resolved.spec.options
+def load(
+    found: ResolvedModel,
+    resolved: Resolved,
+    *,
+    max_audio_s: float,
+    isolate: bool = False,
+    most_memory_bytes: int | None = None,
+) -> Engine:
+    """Load the model of a verified directory under the version's options. Raises ModelError, InvalidParameter.
+
+    ``isolate``: in a process of its own, unless the options say where; ``most_memory_bytes`` is for that process.
+    """
     spec = resolved.spec
     identity = ModelIdentity(spec.model_id, spec.revision, resolved.digest, resolved.version)
-    rules = rules.asking(options, source="options").settled()
+    before = resident_bytes()
+    scorer: Scorer
+    host: Host | None = None
+    if is_isolated(spec.options, default=isolate):
+        its = isolated.load(found.directory, found.kind, name=resolved.version, most_memory_bytes=most_memory_bytes)
+        scorer, rules, host = *its, its[0].host
+    else:
+        scorer, rules = models.load(found.directory, found.kind)
+    try:
+        rules = rules.asking(parameters(spec.options), source="options").settled()
+    except InvalidParameter:
+        if host:
+            host.close()
+        raise
     detector = Detector(scorer, rules, model=identity, max_audio_s=max_audio_s)
-    return Engine(detector, max(0, resident_bytes() - before))
+    return Engine(detector, max(0, resident_bytes() - before), host=host)
 
 
 def warm(engine: Engine) -> None:

@@ -10,6 +10,7 @@ from segue.settings import Settings, read_settings
 if TYPE_CHECKING:
     from segue.speech.detector import Detector
     from segue.speech.presets import Preset
+    from segue.speech.scorer import Scorer
 
 
 def store(settings: Settings) -> Store:
@@ -41,6 +42,7 @@ def load(
     *,
     mode: str | None = None,
     preset: "str | Preset | None" = None,
+    isolate: bool = False,
     settings: Settings | None = None,
     progress: Callable[[str], None] | None = None,
     **parameters: object,
@@ -49,15 +51,22 @@ def load(
 
     The model is fetched and verified on first use, and taken from the local store ever after, without the network.
     ``mode`` ("classic", "dynamic" or "tight"), ``preset`` and ``parameters`` (see ``segue.Rules``) become the
-    detector's own; a request may still ask for others. Raises ModelError, InvalidParameter, StoreError.
+    detector's own; a request may still ask for others. ``isolate``: in a process of its own, which ends when nobody has
+    the detector any more. Raises ModelError, InvalidParameter, StoreError.
     """
     from segue import models  # NumPy, SciPy and the codecs are loaded here, not to list or fetch models
+    from segue.models.isolated import scorer as isolated
     from segue.speech.detection import ModelIdentity
     from segue.speech.detector import Detector
 
     settings = settings or read_settings()
     resolved = fetch(model, revision, settings=settings, progress=progress)
-    scorer, rules = models.load(resolved.directory, resolved.kind)
+    scorer: Scorer
+    if isolate:
+        name, limit = resolved.model_id, settings.isolated_memory_bytes
+        scorer, rules = isolated.load(resolved.directory, resolved.kind, name=name, most_memory_bytes=limit)
+    else:
+        scorer, rules = models.load(resolved.directory, resolved.kind)
     rules = rules.asking({"mode": mode, "preset": preset, **parameters}, source="options").settled()
     identity = ModelIdentity(resolved.model_id, resolved.revision, resolved.digest)
     return Detector(scorer, rules, model=identity, max_audio_s=settings.max_audio_s)

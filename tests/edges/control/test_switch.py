@@ -35,6 +35,14 @@ def test_options_and_mode_become_the_versions_own(service: Standin) -> None:
     assert service.last.query == {"wait": "false", "queue": "true"}
 
 
+def test_a_version_may_run_in_a_process_of_its_own(service: Standin) -> None:
+    """--isolate and --no-isolate are an option of it too."""
+    run("switch", "fsmn-vad", "--isolate")
+    assert json.loads(service.last.body)["options"] == {"isolate": True}
+    run("switch", "fsmn-vad", "--no-isolate")
+    assert json.loads(service.last.body)["options"] == {"isolate": False}
+
+
 def test_a_version_may_be_named(service: Standin) -> None:
     """--version goes in place of a model."""
     assert run("switch", "--version", FIRST).return_value == 0
@@ -111,6 +119,7 @@ def test_ctrl_c_stops_the_waiting_and_not_the_switch(service: Standin) -> None:
         (["x/y", "--version", "v1"], "name either MODEL_ID or --version"),
         (["--version", "v1", "--set", "a=1"], "a version has its options already"),
         (["--version", "v1", "--mode", "dynamic"], "a version has its options already"),
+        (["--version", "v1", "--no-isolate"], "a version has its options already"),
         (["--version", "v1", "--preset", "noisy"], "a version has its options already"),
         (["x/y", "--set", "a"], "NAME=VALUE"),
     ],

@@ -250,5 +250,5 @@ def test_the_address_is_one_that_can_be_asked() -> None:
 def test_the_help_says_what_is_open() -> None:
     """Options, addresses, tokens, exit statuses."""
     said = CliRunner().invoke(serve.serve, ["--help"]).output
-    for what in ("--host", "--port", "--model", "--open", "--tls-cert", "token", "Exit status"):
+    for what in ("--host", "--port", "--model", "--open", "--isolate", "--tls-cert", "token", "Exit status"):
         assert what in said

@@ -1,5 +1,7 @@
 """``segue switch``: replace what serves, without a pause."""
 
+from typing import Any
+
 import click
 
 from segue.edges.control.following import begun, follow
@@ -11,6 +13,7 @@ Examples:
   segue switch iic/speech_fsmn_vad_zh-cn-16k-common-pytorch
   segue switch fsmn-vad --set max_end_silence_time=500 --why "quicker turns"
   segue switch models/my-fsmn
+  segue switch models/heavy --isolate
   segue switch --version v6cadc83c
 
 \b
@@ -40,6 +43,7 @@ def switch(
     parameters: tuple[str, ...],
     mode: str | None,
     preset: str | None,
+    isolate: bool | None,
     why: str,
     queue: bool,
     no_wait: bool,
@@ -53,9 +57,12 @@ def switch(
     """
     if (model is None) == (version is None):
         raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
-    if model is None and (parameters or mode is not None or preset is not None):
-        raise click.UsageError("--set, --mode and --preset go with MODEL_ID: a version has its options already")
-    body = {"version": version} if model is None else wanted(model, parameters=parameters, mode=mode, preset=preset)
+    if model is None and (parameters or (mode, preset, isolate) != (None, None, None)):
+        options = "--set, --mode, --preset and --isolate"
+        raise click.UsageError(f"{options} go with MODEL_ID: a version has its options already")
+    body: dict[str, Any] = {"version": version}
+    if model is not None:
+        body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
     with asking(server) as client:
         change = client.post("/v1/switch", body | {"why": why}, wait=False, queue=queue or None)
         if no_wait:

@@ -63,13 +63,14 @@ def prepare(
     parameters: tuple[str, ...],
     mode: str | None,
     preset: str | None,
+    isolate: bool | None,
     why: str,
     as_json: bool,
     server: str | None,
 ) -> None:
     """Fetch, verify, load and warm MODEL_ID, so that a switch to it takes no time. It serves nobody until then."""
     server = server or above
-    body = wanted(model, parameters=parameters, mode=mode, preset=preset)
+    body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
     with asking(server) as client:
         version = client.post("/v1/versions", body | {"why": why}, read_timeout_s=None)
         if as_json:

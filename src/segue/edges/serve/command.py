@@ -60,6 +60,7 @@ Exit status: 0 after SIGTERM or Ctrl-C, when what was in flight is done; a secon
     "-m", "--model", metavar="MODEL", help="The first model of this SEGUE_HOME; later what served last serves again."
 )
 @click.option("--open", "is_open", is_flag=True, default=None, help="Detection needs no token, wherever this listens.")
+@click.option("--isolate", is_flag=True, default=None, help="Every model in a process of its own, unless told not.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Serve over TLS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="The key of --tls-cert.")
 def serve(
@@ -68,6 +69,7 @@ def serve(
     port: int | None,
     model: str | None,
     is_open: bool | None,
+    isolate: bool | None,
     tls_cert: str | None,
     tls_key: str | None,
 ) -> int:
@@ -76,7 +78,7 @@ def serve(
         raise click.UsageError("--tls-cert and --tls-key go together: give both")
     from segue.settings import read_settings
 
-    settings = read_settings(host=host, port=port, model=model, open=is_open)
+    settings = read_settings(host=host, port=port, model=model, open=is_open, isolate=isolate)
     if tls_cert is not None and tls_key is not None:
         _check_certificate(tls_cert, tls_key)
     _set_up_process()
