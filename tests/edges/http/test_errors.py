@@ -43,7 +43,7 @@ EXPECTED = {
     },
     429: {"too_many_requests"},
     500: {
-        *("error", "inference_failed", "lease_returned", "malformed_output", "stream_finished", "output"),
+        *("error", "inference_failed", "lease_returned", "malformed_output", "model_died", "stream_finished", "output"),
         *("audio_not_found", "audio_unreadable"),
     },
     502: {"origin_unavailable"},

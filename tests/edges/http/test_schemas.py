@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from segue.edges.http.schemas import Deadline, Page, Prepare, Rollback, Strict, Switch, Waiting
+from segue.edges.http.schemas import Deadline, Page, Prepare, Reason, Strict, Switch, SwitchWaiting, Waiting
 
-REQUESTS: list[type[Strict]] = [Deadline, Page, Prepare, Rollback, Switch, Waiting]
+REQUESTS: list[type[Strict]] = [Deadline, Page, Prepare, Reason, Switch, SwitchWaiting, Waiting]
 
 
 @pytest.mark.parametrize("model", REQUESTS)
@@ -42,6 +42,7 @@ def test_options_are_texts_numbers_and_flags(value: object) -> None:
 
 def test_a_query_has_its_defaults() -> None:
     """What is left out is as the documentation says."""
-    assert Waiting.model_validate({}) == Waiting(wait=True, queue=False)
+    assert Waiting.model_validate({}) == Waiting(wait=True)
+    assert SwitchWaiting.model_validate({}) == SwitchWaiting(wait=True, queue=False, abort_rollout=False)
     assert Page.model_validate({"limit": "5"}) == Page(limit=5, before=None)
     assert Deadline.model_validate({}).deadline_s == 30

@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from segue import __version__
-from segue.edges.http import control, detect, errors, health
+from segue.edges.http import control, detect, errors, health, rollouts
 from segue.edges.http.leftover import Leftover
 from segue.edges.http.request_id import RequestID
 
@@ -23,6 +23,7 @@ seconds to come again. Live audio goes to the WebSocket `/v1/stream`.
 _TAGS = [
     {"name": "detection", "description": "Open on the server's own machine; elsewhere it needs the token."},
     {"name": "control", "description": "Needs the token. `X-Segue-Who` says who asks, for the history."},
+    {"name": "rollouts", "description": "A new version, step by step. Needs the token."},
     {"name": "health", "description": "Always open."},
 ]
 
@@ -45,6 +46,6 @@ def build(service: "Service") -> FastAPI:
     errors.install(app)
     app.add_middleware(Leftover)
     app.add_middleware(RequestID)  # the last added is the outermost
-    for router in (health.router, detect.router, control.router):
+    for router in (health.router, detect.router, control.router, rollouts.router):
         app.include_router(router)
     return app

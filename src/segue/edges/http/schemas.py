@@ -73,7 +73,7 @@ class Switch(Strict):
         return self
 
 
-class Rollback(Strict):
+class Reason(Strict):
     """Nothing, or a reason."""
 
     why: Why = ""
@@ -83,13 +83,13 @@ class Waiting(Strict):
     """Query of a change."""
 
     wait: bool = Field(default=True, description="Answer when it is done, or (false) at once with 202.")
+
+
+class SwitchWaiting(Waiting):
+    """Query of a switch."""
+
     queue: bool = Field(default=False, description="Wait for a change under way to end, instead of 409.")
-
-
-class RollbackWaiting(Strict):
-    """Query of a rollback, which waits for no other change."""
-
-    wait: bool = Field(default=True, description="Answer when it is done, or (false) at once with 202.")
+    abort_rollout: bool = Field(default=False, description="End the rollout under way, instead of 409.")
 
 
 class Deadline(Strict):
@@ -242,8 +242,44 @@ class VersionReport(BaseModel):
     requests: int
 
 
+class Stage(BaseModel):
+    """A step that a rollout took, ``at`` seconds since 1970."""
+
+    phase: str
+    share: float
+    why: str
+    at: float
+
+
+class Rollout(BaseModel):
+    """A version on its way. Shares are parts of 1; ``for_s``: in this phase; ``verdict`` and ``says``: the judge's."""
+
+    id: str
+    version: str
+    instead: str
+    phase: Literal["shadow", "canary", "bake", "done", "taken back", "aborted"]
+    step: int
+    share: float
+    is_over: bool
+    is_paused: bool
+    who: str
+    why: str
+    began_at: float
+    for_s: float
+    requests: int
+    compared: int
+    disagreement: float | None
+    verdict: Literal["worse", "no worse", "not enough yet"]
+    says: str
+    figures: dict[str, float]
+    waits_for: str
+    outcome: str
+    plan: dict[str, Any]
+    stages: list[Stage]
+
+
 class Change(BaseModel):
-    """A change, under way or over. Its answer is what serves now, or the version that was prepared."""
+    """A change, under way or over. Its answer is what serves now, the version prepared, or the rollout begun."""
 
     id: str
     verb: str
@@ -254,7 +290,7 @@ class Change(BaseModel):
     began_at: float
     took_s: float
     steps: list[Step]
-    answer: Switched | VersionReport | None
+    answer: Switched | VersionReport | Rollout | None
     error: Message | None
 
 
@@ -304,6 +340,7 @@ class Status(BaseModel):
     route_text: str
     back: list[str]
     under_way: Change | None
+    rollout: Rollout | None
     memory_bytes: int
     journal: Journal
     streams: Streams
