@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "history": Entry("segue.edges.control.history:history", "Show who changed what, when, why, and how it ended."),
         "models": Entry("segue.edges.models:models", "List, fetch, verify and remove models."),
         "eval": Entry("segue.edges.eval.command:evaluate", "Measure how well labelled recordings are detected."),
+        "tune": Entry("segue.edges.eval.tune:tune", "Search decision parameters on labelled recordings."),
         "bench": Entry("segue.edges.bench:bench", "Measure this machine: speed, and live streams per core."),
     }
 )

@@ -13,6 +13,8 @@ from segue.speech.agreement import percentiles
 from segue.speech.comparison import FEWEST, Difference
 from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.names import printable
+from segue.speech.rules import Rules
+from segue.speech.tuning import Tuned
 
 
 def print_setup(setup: Setup, heard: Sequence[Heard], *, in_frames: bool) -> None:
@@ -66,6 +68,37 @@ def print_verdict(differences: Mapping[str, Difference], names: tuple[str, str],
         _print(f"No interval, so chance is not ruled out: that takes {FEWEST} recordings or more, with speech.")
     else:
         _print(f"Intervals: paired bootstrap over recordings (BCa), seed {seed}.")
+
+
+def print_tuned(given: Evaluated, held_out: Evaluated, training: Evaluated) -> None:
+    """A row a metric: as it was, as tuned on other recordings, as tuned on these."""
+    table = _table("", "as given", "tuned, held out", "tuned, on the same")
+    for metric in METRICS.values():
+        table.add_row(metric.label, *(_figure(metric.of(each.ms)) for each in (given, held_out, training)))
+    _print(table)
+
+
+def print_worth(name: str, differences: Mapping[str, Difference]) -> None:
+    """In a sentence, whether tuning pays on recordings that it has not seen."""
+    found = differences[name]
+    interval = (
+        "" if found.low is None or found.high is None else f" (95 %: {_signed(found.low)} to {_signed(found.high)})"
+    )
+    _print(f"On recordings that it was not chosen on, {METRICS[name].label} is {_signed(found.value)}{interval}: "
+           f"{verdict(name, found)}.")  # fmt: skip
+    if not found.is_clear:
+        _print("So there is no good reason to change anything; more, and more various, recordings may give one.")
+
+
+def print_changes(rules: Rules, tuned: Tuned) -> None:
+    """What was changed, and how far the folds agree on it."""
+    table = _table("", "as given", "tuned", "in the folds")
+    for name, value in tuned.changes.items():
+        before = getattr(rules, name)
+        each = sorted(fold.get(name, before) for fold in tuned.by_fold)
+        table.add_row(name, f"{before:g}", f"{value:g}", ", ".join(f"{one:g}" for one in each))
+    _print("")
+    _print(table)
 
 
 def verdict(name: str, found: Difference) -> str:
