@@ -12,7 +12,7 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test drills check format bench bench-long bench-service clean
+.PHONY: help run test drills check format bench bench-long bench-service accuracy clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -48,6 +48,9 @@ bench-long: .bench/.installed ## measure six hours live and recordings of ten ho
 
 bench-service: .bench/.installed ## measure the service beside the usual design of one, a quarter of an hour
 	.bench/bin/python -m benchmarks.run --service $(ARGS)
+
+accuracy: .bench/.installed ## measure how right it is beside the peers, and which presets earn their place, some minutes
+	.bench/bin/python -m benchmarks.accuracy $(ARGS)
 
 clean: ## remove all that these targets made, the tests' copy of the model included
 	rm -rf .venv .bench .sample .model-store build dist

@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("funasr", "funasr-onnx", "silero-vad", "modelscope", "torch", "numpy", "scipy", "onnxruntime")
+PACKAGES = (
+    "funasr", "funasr-onnx", "silero-vad", "webrtcvad-wheels", "modelscope", "torch", "numpy", "scipy", "onnxruntime",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

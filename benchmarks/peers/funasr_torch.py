@@ -1,4 +1,4 @@
-"""FunASR itself, on PyTorch, with fixed end silence as funasr-onnx and Segue have it by default."""
+"""FunASR itself, on PyTorch: with fixed end silence as funasr-onnx and Segue have it by default, or as it comes."""
 
 import logging
 from pathlib import Path
@@ -24,15 +24,16 @@ class FunasrTorchStream:
 
 
 class FunasrTorch:
-    """``AutoModel``; one thread."""
+    """``AutoModel``; one thread. ``dynamic``: without the fixed end silence."""
 
-    name = "FunASR (torch)"
     chunk_samples = RATE * _CHUNK_MS // 1000
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, dynamic: bool = False) -> None:
         import torch  # type: ignore[import-not-found]  # only in .bench
         from funasr import AutoModel  # type: ignore[import-not-found]  # only in .bench
 
+        self.name = "FunASR (torch), as it comes" if dynamic else "FunASR (torch)"
+        self._options = {} if dynamic else _CLASSIC
         logging.disable(logging.WARNING)  # it sets the root logger up and tells it much
         torch.set_num_threads(1)
         self._model = AutoModel(
@@ -41,7 +42,7 @@ class FunasrTorch:
 
     def detect(self, samples: Samples) -> Pairs:
         """One recording; it answers a list of one."""
-        return [(start, end) for start, end in self._model.generate(input=samples, **_CLASSIC)[0]["value"]]
+        return [(start, end) for start, end in self._model.generate(input=samples, **self._options)[0]["value"]]
 
     def open_stream(self) -> FunasrTorchStream:
         """A new dictionary."""
