@@ -23,7 +23,7 @@ def paired(audio: Sequence[str], labels: Sequence[str], inside: Inside | None = 
 
     found = pair({f"in/{name}": name for name in audio}, {f"ref/{name}": name for name in labels}, read=read)
     pairs = [f"{file} <- {reference.file}" for file, reference in found.pairs]
-    return [text.replace("in/", "").replace("ref/", "") for text in pairs], list(found.problems)
+    return [text.replace("in/", "").replace("ref/", "") for text in pairs], [*found.problems, *found.unused]
 
 
 def test_a_label_is_for_the_recording_of_its_name() -> None:
@@ -57,15 +57,15 @@ def test_the_same_folder_comes_first() -> None:
 
 
 def test_what_has_no_other_half_is_said() -> None:
-    """A line for the recordings without a label, and one for each file of labels without audio, which is not read."""
+    """A line for the recordings without a label, and one for the labels without audio, which are not read."""
     inside: Inside = {"notes.txt": None, "all.rttm": [("x",), ("a",), ("y",)]}
     pairs, problems = paired(["a.wav", *(f"b{n}.wav" for n in range(5))], ["notes.txt", "all.rttm"], inside)
     assert pairs == ["a.wav <- all.rttm"]
     assert problems == [
-        "ref/notes.txt: there is no recording of that name",
-        "ref/all.rttm: labels 2 recordings (x, y) that there is no audio of",
         "5 recordings (in/b0.wav, in/b1.wav, in/b2.wav, …) without a label; give each one, an empty file .txt where "
         "there is no speech",
+        "ref/all.rttm: labels 2 recordings (x, y) that there is no audio of",
+        "1 label file (ref/notes.txt) without a recording of that name",
     ]
 
 

@@ -14,10 +14,15 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """``pairs``: (file of a recording, its reference), in the order of the recordings. ``problems``: a line each."""
+    """``pairs``: (file of a recording, its reference), in the order of the recordings.
+
+    ``problems``: a line each. ``unused``: the same, of labels that no recording goes with, which is as it should be
+    where only some recordings of many were asked for.
+    """
 
     pairs: tuple[tuple[str, Reference], ...]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
 def pair(
@@ -36,10 +41,15 @@ def pair(
     names = _Names(audio)
     found: dict[str, list[Reference]] = {}
     problems: list[str] = []
+    unused: list[str] = []
+    strange: list[str] = []  # label files
     spoilt: set[str] = set()  # recordings of which a problem is said already
     for file, path in labels.items():
         folder = os.path.dirname(path)
         fitting = list(audio) if names_inside(file) else names.find(own_names(file), folder)
+        if not fitting:
+            strange.append(file)
+            continue
         if not names_inside(file) and not _is_one(fitting, file, problems):
             spoilt.update(fitting)
             continue
@@ -49,7 +59,7 @@ def pair(
             problems.append(str(error))
             spoilt.update(fitting)
             continue
-        problems += _give(references, names, folder, found)
+        unused += _give(references, names, folder, found, problems)
     for name, both in found.items():
         if len(both) > 1:
             files = " and ".join(dict.fromkeys(printable(reference.file) for reference in both))
@@ -58,8 +68,10 @@ def pair(
         problems.append(
             f"{_list(bare, 'recording')} without a label; give each one, an empty file .txt where there is no speech"
         )
+    if strange:
+        unused.append(f"{_list(strange, 'label file')} without a recording of that name")
     pairs = tuple((name, found[name][0]) for name in audio if len(found.get(name, ())) == 1)
-    return Pairing(pairs, tuple(problems))
+    return Pairing(pairs, tuple(problems), tuple(unused))
 
 
 class _Names:
@@ -91,9 +103,14 @@ def _spellings(path: str) -> Iterator[str]:
         yield without_blanks(name)  # as in RTTM, whose fields blanks separate
 
 
-def _give(references: Sequence[Reference], names: _Names, folder: str, found: dict[str, list[Reference]]) -> list[str]:
-    """Add each reference of one file to its recording in ``found``; what is wrong with the others."""
-    problems: list[str] = []
+def _give(
+    references: Sequence[Reference],
+    names: _Names,
+    folder: str,
+    found: dict[str, list[Reference]],
+    problems: list[str],
+) -> list[str]:
+    """Add each reference of one file to its recording in ``found``; a line for those that have none."""
     strange = []
     for reference in references:
         files = names.find(reference.names, folder)
@@ -101,16 +118,13 @@ def _give(references: Sequence[Reference], names: _Names, folder: str, found: di
             strange.append(reference.names[0])
         elif _is_one(files, f"{reference.file}: {reference.names[0]}", problems):
             found.setdefault(files[0], []).append(reference)
-    if strange:
-        file = references[0].file
-        problems.append(f"{printable(file)}: labels {_list(strange, 'recording')} that there is no audio of")
-    return problems
+    if not strange:
+        return []
+    return [f"{printable(references[0].file)}: labels {_list(strange, 'recording')} that there is no audio of"]
 
 
 def _is_one(files: Sequence[str], label: str, problems: list[str]) -> bool:
-    if not files:
-        problems.append(f"{printable(label)}: there is no recording of that name")
-    elif len(files) > 1:
+    if len(files) > 1:
         problems.append(f"{printable(label)}: fits {_list(files, 'recording')}; give them different names")
     return len(files) == 1
 

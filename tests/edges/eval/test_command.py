@@ -125,7 +125,10 @@ def test_an_unreadable_recording_costs_only_its_own_row(run: Run, few: Path) -> 
     ("change", "line"),
     [
         (lambda root: (root / "labels/talk-1.txt").unlink(), "1 recording (clips/talk-1.flac) without a label"),
-        (lambda root: (root / "clips/talk-1.flac").unlink(), "labels/talk-1.txt: there is no recording of that name"),
+        (
+            lambda root: (root / "clips/talk-1.flac").unlink(),
+            "1 label file (labels/talk-1.txt) without a recording of that name",
+        ),
         (
             lambda root: (root / "labels/talk-1.txt").write_text("1\t2\tx\nhello\n"),
             "labels/talk-1.txt: line 2: no tab",

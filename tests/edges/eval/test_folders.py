@@ -38,7 +38,18 @@ def test_one_directory_for_both(tmp_path: Path) -> None:
     assert found(tmp_path, ".", "[ab].txt") == ["a.wav <- a.txt", "b.wav <- b.txt"]
     assert found(tmp_path, "a.*av", "a.txt") == ["a.wav <- a.txt"]
     assert paired(str(tmp_path), str(tmp_path)).problems == (
-        f"{tmp_path}/readme.txt: there is no recording of that name",
+        f"1 label file ({tmp_path}/readme.txt) without a recording of that name",
+    )
+
+
+def test_who_asks_for_some_hears_nothing_of_the_others(tmp_path: Path) -> None:
+    """Labels of recordings that were not named are left alone; those missing from a directory are said."""
+    put(tmp_path, "c/a1.wav", "c/a2.wav", "c/b1.wav", "l/a1.txt", "l/a2.txt", "l/b1.txt", "l/b2.txt")
+    (tmp_path / "all.rttm").write_text("SPEAKER a1 1 0 1\nSPEAKER x 1 0 1\n", encoding="utf-8")
+    assert found(tmp_path, "c/a*.wav", "l") == ["c/a1.wav <- l/a1.txt", "c/a2.wav <- l/a2.txt"]
+    assert found(tmp_path, "c/a1.wav", "all.rttm") == ["c/a1.wav <- all.rttm"]
+    assert paired(str(tmp_path / "c"), str(tmp_path / "l")).problems == (
+        f"1 label file ({tmp_path}/l/b2.txt) without a recording of that name",
     )
 
 

@@ -26,7 +26,7 @@ Examples:
 Labels are RTTM, .scv, Audacity's labels (.txt), TextGrid, or what segue detect
 writes as json or jsonl. A label file has the name of its recording; RTTM and
 JSON may hold the labels of many. A label file with nothing in it says that
-there is no speech.
+there is no speech. Channels are mixed.
 
 \b
 Missed speech, detection error and recall are shares of the speech in the
@@ -49,7 +49,9 @@ Exit status: 0 all is well, 1 something was left out (standard error says what),
 )
 @click.option("--frames", "in_frames", is_flag=True, help="Count frames of 10 ms, as papers do, not milliseconds.")
 @click.option("--per-file", is_flag=True, help="A row for each recording too.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the intervals of --compare.  [default: 0]")
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(min=0), default=0, help="Of the intervals of --compare.  [default: 0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every recording, instead of tables.")
 def evaluate(
     *,

@@ -13,16 +13,19 @@ from segue.speech.pairing import Pairing, pair
 def paired(audio: str, reference: str, *, recursive: bool = False) -> Pairing:
     """The recordings in AUDIO with their labels: each may be a directory, a file or a wildcard.
 
-    A file beside a file need not have its name. Raises InvalidParameter where there is nothing to pair.
+    A file beside a file need not have its name. Labels that are left over are a problem where AUDIO is a directory: a
+    recording is missing there. Raises InvalidParameter where there is nothing to pair.
     """
     if os.path.isfile(audio) and os.path.isfile(reference):
         found = references.read(reference)
         if len(found) == 1:
-            return Pairing(((audio, found[0]),), ())
+            return Pairing(((audio, found[0]),))
     recordings = _listed(audio, is_audio, recursive=recursive, what="audio files (such as .wav, .flac, .mp3)")
     extensions = ", ".join(references.EXTENSIONS)
     labels = _listed(reference, references.is_reference, recursive=recursive, what=f"labels ({extensions})")
-    return pair(recordings, labels)
+    pairing = pair(recordings, labels)
+    unused = pairing.unused if os.path.isdir(audio) else ()
+    return Pairing(pairing.pairs, pairing.problems + unused)
 
 
 def _listed(path: str, wanted: Callable[[str], bool], *, recursive: bool, what: str) -> dict[str, str]:

@@ -40,9 +40,15 @@ Exit status: 0 all is well, 1 something was left out (standard error says what),
 @click.option(
     "--metric", type=click.Choice(["f1", "error"]), metavar="f1|error", default="f1", help="Tune for.  [default: f1]"
 )
-@click.option("--folds", type=click.IntRange(min=2), default=5, help="Of which one is held out.  [default: 5]")
-@click.option("--trials", type=click.IntRange(min=2), default=200, help="Settings a search.  [default: 200]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same gives the same.  [default: 0]")
+@click.option(
+    "--folds", metavar="N", type=click.IntRange(min=2), default=5, help="Of which one is held out.  [default: 5]"
+)
+@click.option(
+    "--trials", metavar="N", type=click.IntRange(min=2), default=200, help="Settings a search.  [default: 200]"
+)
+@click.option(
+    "--seed", metavar="N", type=click.IntRange(min=0), default=0, help="The same gives the same.  [default: 0]"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def tune(
     *,
