@@ -124,6 +124,20 @@ def test_a_heavy_key_is_one_coin() -> None:
     assert thousand.figures["evidence_failures_worse"] < 10
 
 
+def test_a_key_that_fails_after_it_was_counted_speaks_against_no_worse() -> None:
+    """Its first request was good; a later one was not: that is one failure more, once, and no longer a success."""
+    judge = judge_of(0.5, requests(800, 0.5))
+    assert judge.verdict().decision is Decision.NO_WORSE
+    judge.accept(Evidence(Side.TRIAL, "late", 80.0, latency_s_per_audio_s=0.02))
+    before = judge.verdict().figures["evidence_failures_no_worse"]
+    after = []
+    for number in range(2):
+        judge.accept(Evidence(Side.TRIAL, "late", 81.0, Fault.RAISED, input=f"late {number}"))
+        after.append(judge.verdict().figures["evidence_failures_no_worse"])
+    assert after[0] < before / 4
+    assert after[1] == after[0]
+
+
 def test_few_keys_are_never_enough_for_success() -> None:
     """Twenty keys with 20,000 good answers are twenty units."""
     evidence = list(requests(20_000, 0.5))
