@@ -163,7 +163,7 @@ def test_what_does_not_fit_leaves_no_process(tmp_path: Path) -> None:
     found = network(tmp_path)
     for options, limit, error, said in (
         ({"no_such": 1}, None, InvalidParameter, "no_such"),
-        ({}, 10_000_000, ModelDied, r"took \d+ MB of memory, and may take 10 MB"),
+        ({}, 10_000_000, ModelInvalid, r"cannot be loaded: its process was killed: it took \d+ MB of memory, and may take 10 MB"),
     ):
         resolved = Resolved(ModelSpec("net", None, {"isolate": True, **options}), found.digest)
         with pytest.raises(error, match=said):

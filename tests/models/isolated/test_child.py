@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from segue.errors import InferenceFailed, InvalidParameter, ModelDied, ModelInvalid
+from segue.errors import InferenceFailed, InvalidParameter, ModelInvalid
 from segue.models.isolated.host import Host
 from tests.models.isolated.faults import HERE
 
@@ -79,7 +79,12 @@ def test_an_answer_that_is_no_data_is_a_failure(host: Host) -> None:
         (f"{HERE}:load_fails", ("ours",), ModelInvalid, "^w.pt: cut short$"),
         (f"{HERE}:load_fails", ("foreign",), ModelInvalid, "it: KeyError: 'weights'"),
         (f"{HERE}:load_fails", (), ModelInvalid, "it: TypeError: .*argument"),
-        (f"{HERE}:load_leaves", (4,), ModelDied, "ended by itself, with exit status 4"),
+        (
+            f"{HERE}:load_leaves",
+            (4,),
+            ModelInvalid,
+            "^it cannot be loaded: its process ended by itself, with exit status 4$",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_told(loader: str, arguments: tuple[object, ...], error: type, said: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from segue.errors import ModelDied
+from segue.errors import ModelDied, ModelInvalid
 from segue.models.isolated.host import Host
 from tests.models.isolated.faults import HERE
 from tests.models.isolated.test_wire import MALFORMED, frame
@@ -75,7 +75,7 @@ def test_garbage_on_its_lines_is_the_end_of_it(host: Host, data: bytes) -> None:
 
 def test_garbage_while_it_loads_is_the_end_of_it() -> None:
     """As later: nothing of it is taken for a model."""
-    with pytest.raises(ModelDied, match="was killed: it answered"):
+    with pytest.raises(ModelInvalid, match="it cannot be loaded: its process was killed: it answered"):
         Host(f"{HERE}:load_says", frame({"value": {}, "parts": []}), name="it")
 
 
@@ -89,7 +89,7 @@ def test_an_error_of_no_class_is_a_failed_inference(host: Host) -> None:
 def test_what_never_loads_is_given_up(tmp_path: Path) -> None:
     """After its time it is killed, and the reason says after how long."""
     began_s = time.monotonic()
-    with pytest.raises(ModelDied, match=r"was killed: it had not loaded after 1\.5 s"):
+    with pytest.raises(ModelInvalid, match=r"was killed: it had not loaded after 1\.5 s"):
         Host(f"{HERE}:slow_to_load", str(tmp_path / "pid"), name="it", start_s=1.5)
     assert time.monotonic() - began_s < 4
     assert is_gone(int((tmp_path / "pid").read_text(encoding="ascii")))

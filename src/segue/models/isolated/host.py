@@ -6,7 +6,7 @@ import weakref
 from typing import Any
 
 import segue.errors
-from segue.errors import InferenceFailed, ModelInvalid, SegueError, one_line
+from segue.errors import InferenceFailed, ModelDied, ModelInvalid, SegueError, one_line
 from segue.models.isolated import wire
 from segue.models.isolated.process import Process
 
@@ -22,8 +22,9 @@ class Host:
 
     ``loader``: ``module:attribute``, imported there and called with ``arguments``; what it answers is the object.
     Arguments and answers are data (see ``wire.Value``). ``name``: what errors call it. ``most_memory_bytes``: it is
-    killed when it takes more. ``start_s``: longest time until it has loaded. Raises ModelDied, ModelInvalid, and what
-    of our own errors the loader raises. Without ``close`` it ends when this object is collected, or this process ends.
+    killed when it takes more. ``start_s``: longest time until it has loaded. Raises ModelInvalid, also when it dies of
+    loading; what of our own errors the loader raises; ModelDied where no process can begin. Without ``close`` it ends
+    when this object is collected, or this process ends.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Host:
         weakref.finalize(self, self.process.kill, "was let go of")
         try:
             self._load(order, start_s)
+        except ModelDied as death:  # of itself: not the loss of a model that worked
+            raise ModelInvalid(f"{self.name} cannot be loaded: its process {self.process.fate}") from death
         except BaseException:
             self.process.end()
             raise
