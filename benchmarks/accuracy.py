@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import segue
-from benchmarks import accuracy_tables
+from benchmarks import accuracy_tables, loudness
 from benchmarks.clips import Clip, read_clips
 from benchmarks.contenders import peers
 from benchmarks.listening import listen
@@ -35,12 +35,14 @@ def tables(clips: list[Clip], *, with_peers: bool, seed: int) -> Iterator[Table]
     """All of them, in the order of the page."""
     directory = fetch(None, settings=read_settings()).directory
     others = peers(directory) if with_peers else {}
-    listened = listen(clips, segue.load(directory), peers=others, seed=seed)
+    detector = segue.load(directory)
+    listened = listen(clips, detector, peers=others, seed=seed)
     yield accuracy_tables.beside_peers(listened)
     yield accuracy_tables.by_condition(listened)
     yield accuracy_tables.by_family(listened)
     yield accuracy_tables.presets(listened)
     yield accuracy_tables.searched(candidates(listened))
+    yield loudness.measure(clips, detector, seed=seed)
 
 
 def main() -> None:
