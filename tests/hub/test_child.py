@@ -79,11 +79,10 @@ def test_a_stall_ends_at_the_deadline(case: Case, store: Store, stalled: str) ->
     assert stalled.rpartition(" ")[2] in case.server.requests
 
 
-@pytest.mark.parametrize("name", ["am.mvn", "model.pt"])
 @pytest.mark.parametrize("size_bytes", [3, 10 * MODEL_BYTES], ids=["fewer", "more"])
-def test_a_lie_about_a_size_is_refused(case: Case, store: Store, name: str, size_bytes: int) -> None:
+def test_a_lie_about_a_size_is_refused(case: Case, store: Store, size_bytes: int) -> None:
     """A listing that says fewer bytes than come, or more, is no listing of these bytes."""
-    case.server.faults.size[name] = size_bytes
+    case.server.faults.size["model.pt"] = size_bytes
     refused(case, store)
 
 
@@ -102,14 +101,16 @@ def test_bytes_without_end_are_cut_short(case: Case, store: Store) -> None:
     assert "no answer in time" not in str(refused(case, store, timeout_s=20))
 
 
-@pytest.mark.parametrize("after_bytes", [0, 1_000])
+@pytest.mark.parametrize("after_bytes", [0, 1_000, 200_000])
 def test_a_download_that_breaks_off_is_no_success(case: Case, store: Store, after_bytes: int) -> None:
-    """A connection that always breaks, at once or half way, is given up."""
+    """A connection that always breaks, at once or half way, is given up; so is one that begins anew for ever, bringing
+    as much each time as a client takes for progress."""
+    case.server.models[ID]["v1"]["model.pt"] = bytes(400_000)
     case.server.faults.cut["model.pt"] = after_bytes
     assert "no answer in time" not in str(refused(case, store, timeout_s=30))
 
 
-@pytest.mark.parametrize(("what", "status"), [("listing", 500), ("listing", 503), ("model.pt", 500), ("am.mvn", 404)])
+@pytest.mark.parametrize(("what", "status"), [("listing", 500), ("model.pt", 500), ("am.mvn", 404)])
 def test_a_hub_out_of_order_is_unavailable(case: Case, store: Store, what: str, status: int) -> None:
     """A server error, or a file that is listed and not there, is a reason in one line."""
     case.server.faults.status[what] = status
@@ -125,7 +126,7 @@ def test_a_hub_that_says_later_is_not_waited_for(case: Case, store: Store, what:
     assert "no answer in time" not in str(refused(case, store, timeout_s=20))
 
 
-@pytest.mark.parametrize("what", ["listing", "am.mvn", "model.pt"])
+@pytest.mark.parametrize("what", ["listing", "model.pt"])
 @pytest.mark.parametrize("target", ["round", "file", "nowhere"])
 def test_a_redirect_that_leads_nowhere_is_refused(
     case: Case, store: Store, tmp_path: Path, what: str, target: str
