@@ -14,7 +14,7 @@ from segue.models.isolated.scorer import load as isolated
 from segue.speech.features import Frontend
 from segue.speech.scorer import Samples, Scorer, ScoreStream, SilenceProbs
 from tests.fakes import LoudnessScorer
-from tests.models.networks import write_network
+from tests.models.networks import write_int8_of, write_network
 from tests.speech.feeding import chunks, random_sizes
 
 TOLERANCE = 1e-6
@@ -36,6 +36,15 @@ def _small_export(_: Path, scratch: Path) -> Scorer:
     frontend = Frontend(sample_rate=16_000, frame_length_ms=32, frame_shift_ms=8, mel_bins=16, lfr_frames=7)
     sizes = {"taps": 11, "projection": 16}
     return models.load(write_network(scratch / "x", frontend=frontend, kind="model.onnx", seed=1, **sizes).directory)[0]
+
+
+def _int8(directory: Path, scratch: Path) -> Scorer:
+    """Rounded to 255 steps: what differed by the last bit between chunkings would differ by a step."""
+    return models.load(write_int8_of(directory, scratch / "int8"))[0]
+
+
+def _small_int8(_: Path, scratch: Path) -> Scorer:
+    return models.load(write_int8_of(write_network(scratch / "float", seed=2).directory, scratch / "int8"))[0]
 
 
 def _loudness(_: Path, __: Path) -> Scorer:
@@ -63,6 +72,8 @@ SCORERS: Mapping[str, Callable[[Path, Path], Scorer]] = {
     "FSMN-VAD, 16 kHz": _default,
     "FSMN, 8 kHz, random weights, checkpoint": _small_8k,
     "FSMN, 16 kHz, random weights, export": _small_export,
+    "FSMN-VAD, 16 kHz, int8": _int8,
+    "FSMN, 8 kHz, random weights, int8": _small_int8,
     "the fake that hears loudness": _loudness,
     "FSMN-VAD, 16 kHz, in a process of its own": _isolated,
     "FSMN, 8 kHz, in a process of its own": _isolated_small_8k,

@@ -15,7 +15,10 @@ import yaml
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from segue.models.fsmn_calibration import quantised_on, synthetic_speech
+from segue.models.fsmn_config import read_config
 from segue.models.fsmn_graph import Cmvn
+from segue.models.fsmn_int8 import write_int8
 from segue.models.fsmn_weights import Affine, Block, FsmnWeights
 from segue.speech.features import LOG_FLOOR, Frontend, Spectra
 
@@ -321,6 +324,18 @@ def write_network(
     (directory / "am.mvn").write_text(cmvn_text(list(network.cmvn.shift), list(network.cmvn.scale)), encoding="ascii")
     (directory / "config.yaml").write_text(yaml.safe_dump(config(frontend, size.layers)), encoding="utf-8")
     return network
+
+
+def write_int8_of(float_model: Path, directory: Path) -> Path:
+    """The int8 variant of a model directory, its scales from noise and synthetic sound."""
+    rate = read_config(float_model).frontend.sample_rate
+    noise = np.random.default_rng(0).standard_normal(rate, dtype=np.float32)
+    weights = quantised_on(float_model, [synthetic_speech(rate, seconds=20, seed=0), noise])
+    directory.mkdir(parents=True, exist_ok=True)
+    for name in ("am.mvn", "config.yaml"):
+        shutil.copy(float_model / name, directory)
+    write_int8(directory / "model.onnx", weights, facts={"Made from": "a test"})
+    return directory
 
 
 def edit(network: Network, directory: Path, change: Callable[[dict[str, Any]], object]) -> None:

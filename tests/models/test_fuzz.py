@@ -23,7 +23,7 @@ import pytest
 
 from segue.errors import InferenceFailed, ModelError
 from segue.models.fsmn import load
-from tests.models.networks import write_network
+from tests.models.networks import write_int8_of, write_network
 
 MOST_S = 3.0
 MOST_BYTES = 600 << 20
@@ -157,6 +157,7 @@ def victims(scratch: Path) -> Iterator[tuple[Path, str]]:
     for kind in ("model.pt", "model.onnx"):
         network = write_network(scratch / kind, kind=kind)
         yield network.directory, kind
+    yield write_int8_of(scratch / "model.pt", scratch / "int8"), "model.onnx"
     yield from ((scratch / "model.pt", name) for name in ("config.yaml", "am.mvn"))
 
 
@@ -171,7 +172,7 @@ def fuzz(scratch: Path, *, seed: int, until: Callable[[int], bool]) -> Counter[s
         change: Mutation = draw.choice((inside, inside, *MUTATIONS)) if name == "model.pt" else draw.choice(MUTATIONS)
         try:
             (directory / name).write_bytes(change(draw, data))
-            counts[f"{name}: {tried(directory)}"] += 1
+            counts[f"{directory.name}/{name}: {tried(directory)}"] += 1
         except Exception as error:
             error.add_note(f"seed {seed}, number {number}: {change.__name__} {name}")
             raise
@@ -197,7 +198,10 @@ def test_changed_directories_score_or_are_refused(tmp_path: Path) -> None:
     counts = fuzz(tmp_path, seed=0, until=lambda number: number >= 400)
     assert counts.total() == 400
     assert sum(count for what, count in counts.items() if what.endswith("ModelInvalid")) > 100
-    assert {what.split(":")[0] for what in counts if what.endswith("scores")} >= {"model.onnx", "am.mvn"}  # it bites
+    assert {what.split(":")[0] for what in counts if what.endswith("scores")} >= {
+        "model.onnx/model.onnx",
+        "int8/model.onnx",
+    }  # it bites
 
 
 @pytest.mark.drill

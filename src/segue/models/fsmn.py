@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from segue.errors import InferenceFailed, ModelIncomplete, ModelInvalid, one_line
 from segue.models.fsmn_config import FsmnConfig, read_config
 from segue.models.fsmn_graph import build
+from segue.models.fsmn_int8 import is_int8, read_int8
 from segue.models.fsmn_weights import FsmnWeights, read_checkpoint, read_export
 from segue.speech.features import Frontend, Spectra, SpectrumStream, power_spectra
 from segue.speech.rules import Rules
@@ -35,7 +36,7 @@ class FsmnScorer:
 
     def __init__(self, graph: bytes, frontend: Frontend, state_shape: tuple[int, int, int]) -> None:
         self.frontend = frontend
-        self._session = _session(graph)
+        self._session = session_of(graph)
         self._state_shape = state_shape
         layers, history, _ = state_shape
         # A frame sees ``layers * history`` frames back, LFR's neighbours on both sides, and the window of the last.
@@ -154,7 +155,7 @@ def load(directory: Path) -> tuple[FsmnScorer, Rules]:
     Raises ModelIncomplete, ModelInvalid, or ModelUnsupported for a configuration that Segue does not implement.
     """
     config = read_config(directory)
-    weights = _read_weights(directory, config.layers)
+    weights = read_weights(directory, config.layers)
     _check_fit(config, weights, directory)
     graph = build(config.frontend, config.cmvn, weights, config.silence_classes)
     channels, taps = weights.blocks[0].memory.shape
@@ -182,7 +183,8 @@ def _check_fit(config: FsmnConfig, weights: FsmnWeights, directory: Path) -> Non
         )
 
 
-def _session(graph: bytes) -> onnxruntime.InferenceSession:
+def session_of(graph: bytes) -> onnxruntime.InferenceSession:
+    """The graph ready to run, one thread a call. Raises ModelInvalid."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # callers bring the threads; see scorer.py
     options.enable_mem_pattern = False  # it keeps a plan for every length ever seen
@@ -193,8 +195,14 @@ def _session(graph: bytes) -> onnxruntime.InferenceSession:
         raise ModelInvalid(f"the FSMN-VAD graph cannot be prepared: {one_line(error):.300}") from error
 
 
-def _read_weights(directory: Path, layers: int) -> FsmnWeights:
+def read_weights(directory: Path, layers: int) -> FsmnWeights:
+    """Of ``model.onnx`` (an export, or Segue's int8 form of one) or ``model.pt``; of both, if they are the same.
+
+    Raises ModelIncomplete, ModelInvalid, ModelUnsupported.
+    """
     export, checkpoint = directory / "model.onnx", directory / "model.pt"
+    if export.is_file() and is_int8(export):
+        return read_int8(export, layers)
     if export.is_file() and checkpoint.is_file():
         return _same(read_export(export, layers), read_checkpoint(checkpoint, layers), directory)
     if export.is_file():

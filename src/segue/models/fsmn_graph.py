@@ -9,7 +9,7 @@ What is rearranged against FunASR's export, none of it changing what is computed
   blocked-channel kernel, seven times faster than the plain one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from segue.errors import ModelInvalid
-from segue.models.fsmn_weights import Affine, Array, FsmnWeights
+from segue.models.fsmn_weights import Affine, Array, FsmnWeights, Int8Matrix
 from segue.speech.features import LOG_FLOOR, Frontend
 
 
@@ -34,8 +34,12 @@ class Cmvn:
 class _Graph:
     """Collects nodes and constants; each verb answers the name of what it makes."""
 
+    int8: Iterator[Int8Matrix] | None = None
+    """The matrices in the order of use; None where products are of float32."""
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
+    multiplied: list[str] = field(default_factory=list)
+    """What each product multiplies by its matrix."""
 
     def constant(self, value: NDArray[np.generic]) -> str:
         name = f"c{len(self.constants)}"
@@ -57,35 +61,60 @@ class _Graph:
         return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
 
     def affine(self, x: str, affine: Affine) -> str:
-        return self.op("Gemm", x, self.floats(affine.weight), self.floats(affine.bias))
+        return self.product(x, affine.weight, self.floats(affine.bias))
+
+    def product(self, x: str, matrix: Array, *bias: str) -> str:
+        """``x @ matrix (+ bias)``; in 8-bit numbers if there are any, by integer sums, which round nothing."""
+        self.multiplied.append(x)
+        if self.int8 is None:
+            return self.op("Gemm" if bias else "MatMul", x, self.floats(matrix), *bias)
+        q = next(self.int8)
+        input_scale, input_zero = self.floats(float(q.input_scale)), self.constant(np.asarray(q.input_zero))
+        small = self.op("QuantizeLinear", x, input_scale, input_zero)
+        inputs = (small, self.constant(q.values), input_scale, self.floats(q.scale), input_zero, "", *bias)
+        return self.op("MatMulIntegerToFloat", *inputs, domain=_ORT)
 
 
+_ORT = "com.microsoft"  # ONNX Runtime's own operators
 _END = 2**31 - 1
 _QUIET = np.errstate(over="ignore", invalid="ignore")  # what is infinite is refused, in ``_single``
 
 
-def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes: Sequence[int]) -> bytes:
+def build(
+    frontend: Frontend,
+    cmvn: Cmvn,
+    weights: FsmnWeights,
+    silence_classes: Sequence[int],
+    *,
+    observed: bool = False,
+) -> bytes:
     """The serialised model, for N streams and T frames, history H = taps - 1, P memory channels, L blocks.
 
     Inputs: ``power`` float32 (N, T + 2 x lookahead, bins), ``state`` float32 (L, N, H, P).
-    Outputs: ``p_silence`` float32 (N, T), ``state_out`` like ``state``.
+    Outputs: ``p_silence`` float32 (N, T), ``state_out`` like ``state``; ``observed``: and, one by one, what each matrix
+    is multiplied by, of a float model built in the form of an int8 one: nothing folded.
+
+    Raises ModelInvalid where folded weights are too large for float32.
     """
-    g = _Graph()
+    g = _Graph(iter(weights.int8) if weights.int8 else None)
+    plain = observed or bool(weights.int8)
     channels, taps = weights.blocks[0].memory.shape
     features = _stacked_log_mel(g, frontend)
     times = g.op("Slice", g.op("Shape", features), g.ints(0), g.ints(2))  # [N, T]
     shape = g.op("Concat", g.ints(1), times, g.ints(channels), axis=0)  # [1, N, T, P]
     x = g.op("Reshape", features, g.ints(-1, frontend.mel_bins * frontend.lfr_frames))
-    x = g.affine(x, _fold_cmvn(weights.inputs[0], cmvn))
+    if plain:
+        x = g.op("Mul", g.op("Add", x, g.floats(cmvn.shift)), g.floats(cmvn.scale))
+    x = g.affine(x, weights.inputs[0] if plain else _fold_cmvn(weights.inputs[0], cmvn))
     x = g.op("Relu", g.affine(x, weights.inputs[1]))
     histories = []
     for i, block in enumerate(weights.blocks):
-        projected = g.op("Reshape", g.op("MatMul", x, g.floats(block.projection)), shape)
+        projected = g.op("Reshape", g.product(x, block.projection), shape)
         known = g.op("Concat", g.cut("state", i, i + 1, 0), projected, axis=2)  # (1, N, H + T, P)
         histories.append(g.cut(known, (1 - taps) or _END, _END, 2))
         remembered = _memory(g, known, block.memory)
         x = g.op("Relu", g.affine(g.op("Reshape", remembered, g.ints(-1, channels)), block.affine))
-    for affine in _fold(*weights.outputs):
+    for affine in weights.outputs if plain else _fold(*weights.outputs):
         x = g.affine(x, affine)
     p = g.op("Softmax", x, axis=-1)
     p = g.op("Gather", p, g.ints(*silence_classes), axis=1)
@@ -97,10 +126,12 @@ def build(frontend: Frontend, cmvn: Cmvn, weights: FsmnWeights, silence_classes:
         g.nodes,
         "fsmn_vad",
         [_float("power", ["N", "R", frontend.bins]), _float("state", state)],
-        [_float("p_silence", ["N", "T"]), _float("state_out", state)],
+        [_float("p_silence", ["N", "T"]), _float("state_out", state)]
+        + [_float(name, ["M", "K"]) for name in g.multiplied if observed],
         g.constants,
     )
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_ORT, 1)][: 2 if weights.int8 else 1]
+    model = helper.make_model(made, opset_imports=opsets, ir_version=8)
     return bytes(model.SerializeToString())
 
 

@@ -42,12 +42,41 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Int8Matrix:
+    """A matrix of small whole numbers, and how what is multiplied by it becomes 8 bit; see ``fsmn_int8``.
+
+    ``values`` int8 (inputs, outputs), each column times its ``scale`` float32 (outputs,) is the matrix. An input x is
+    ``round(x / input_scale) + input_zero`` within 0 to 255.
+    """
+
+    values: NDArray[np.int8]
+    scale: Array
+    input_scale: np.float32
+    input_zero: np.uint8
+
+    def matrix(self) -> Array:
+        """What it stands for, float32 (inputs, outputs)."""
+        return self.values.astype(np.float32) * self.scale
+
+
+@dataclass(frozen=True)
 class FsmnWeights:
-    """All weights, float32, finite, of shapes that fit each other."""
+    """All weights, float32, finite, of shapes that fit each other.
+
+    ``int8``: the matrices again, as 8-bit numbers, in the order of use; empty for a float model.
+    """
 
     inputs: tuple[Affine, Affine]
     blocks: tuple[Block, ...]
     outputs: tuple[Affine, Affine]
+    int8: tuple[Int8Matrix, ...] = ()
+
+    def matrices(self) -> Iterator[Array]:
+        """Every matrix, in the order in which the network uses them."""
+        yield from (affine.weight for affine in self.inputs)
+        for block in self.blocks:
+            yield from (block.projection, block.affine.weight)
+        yield from (affine.weight for affine in self.outputs)
 
     def arrays(self) -> Iterator[Array]:
         """Every array, in the order in which the network uses them."""
@@ -81,7 +110,7 @@ def read_checkpoint(path: Path, layers: int) -> FsmnWeights:
     )
     if f"encoder.fsmn.{layers}.linear.linear.weight" in tensors or any("conv_right" in name for name in tensors):
         raise ModelUnsupported(f"{path} has more layers than config.yaml's {layers}, or memory of the future")
-    return _checked(
+    return checked(
         FsmnWeights(
             (affine("in_linear1"), affine("in_linear2")), blocks, (affine("out_linear1"), affine("out_linear2"))
         ),
@@ -126,7 +155,7 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
         Block(arrays[i], _taps(arrays[i + 1], path), Affine(arrays[i + 2], arrays[i + 3]))
         for i in range(4, len(arrays) - 4, 4)
     )
-    return _checked(FsmnWeights((heads[0], heads[1]), blocks, (heads[2], heads[3])), path)
+    return checked(FsmnWeights((heads[0], heads[1]), blocks, (heads[2], heads[3])), path)
 
 
 def _is_plain(conv: onnx.NodeProto) -> bool:
@@ -153,7 +182,7 @@ def _taps(conv: Array, path: Path) -> Array:
     return conv[:, 0, :, 0]
 
 
-def _checked(weights: FsmnWeights, path: Path) -> FsmnWeights:
+def checked(weights: FsmnWeights, path: Path) -> FsmnWeights:
     """Shapes that chain: each matrix takes what the one before it gives."""
     affines = [*weights.inputs, *(block.affine for block in weights.blocks), *weights.outputs]
     links = [affine.weight.shape for affine in weights.inputs]
