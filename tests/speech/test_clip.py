@@ -34,6 +34,15 @@ def test_scored_once_it_is_decided_as_a_detector_decides(detector: Detector, tal
         assert (clip.evaluate(rules).ms.recall or 0) > 0.9
 
 
+def test_speech_to_the_end_ends_there() -> None:
+    """An utterance that is open when the audio ends is a segment too."""
+    file = io.BytesIO()
+    soundfile.write(file, np.full(16_000, 0.5, dtype=np.float32), 16_000, format="wav")
+    clip = hear(loudness_detector(), file.getvalue(), [Segment(0, 1000)], name="loud")
+    assert clip.detect(loudness_detector().rules)[-1].end_ms == 1000
+    assert clip.evaluate(loudness_detector().rules).ms.recall == 1
+
+
 def test_audio_without_a_frame_is_a_clip_too() -> None:
     """A few samples have no frame, and nothing is found in them."""
     file = io.BytesIO()
