@@ -33,6 +33,8 @@ _ROWS_MS = (60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000)
 """Lengths that a row may have: the shortest of which ``_MOST_ROWS`` hold the recording."""
 
 _MOST_ROWS, _MOST_LANES = 12, 24
+_TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600)
+_MOST_TICKS = 13
 _COLUMNS = 1200
 """Of a row: about one a pixel."""
 
@@ -235,16 +237,18 @@ def _draw_segments(panels: Sequence["Axes"], lane: _Lane) -> None:
 
 def _finish(panels: Sequence["Axes"], lane: _Lane, *, channel: int | None) -> None:
     """Ticks and their labels: under the lower panel alone."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
-    steps = [1, 2, 3, 5, 6, 10] if lane.end_ms - lane.start_ms >= 60_000 else [1, 2, 5, 10]
+    row_s = (lane.end_ms - lane.start_ms) / 1000
+    step_s = next((step_s for step_s in _TICKS_S if row_s / step_s <= _MOST_TICKS), None)
+    ticks = MultipleLocator(step_s) if step_s else MaxNLocator(_MOST_TICKS)
     for panel in panels:
         panel.set_xlim(lane.start_ms / 1000, lane.end_ms / 1000)
         panel.set_yticks([])
         panel.tick_params(axis="x", labelsize=7, colors=FAINT, labelbottom=panel is panels[-1], length=2.5)
         for side in panel.spines.values():
             side.set(color="#cbd5e1", linewidth=0.8)
-    panels[-1].xaxis.set_major_locator(MaxNLocator(nbins=13, steps=steps))
+    panels[-1].xaxis.set_major_locator(ticks)
     panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: _clock(seconds)))
     if channel is not None:
         panels[0].set_ylabel(f"channel {channel}", fontsize=7, color=FAINT)
