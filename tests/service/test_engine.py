@@ -158,12 +158,27 @@ def test_a_process_that_dies_has_a_fate(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_a_trial_that_hangs_ends_with_its_process(tmp_path: Path) -> None:
+    """Whoever prepares it is told after how long: it does not wait for ever, as for a model here."""
+    found = network(tmp_path)
+    engine = load(found, Resolved(ModelSpec("net", None, {"isolate": True}), found.digest), max_audio_s=60)
+    psutil.Process().children()[0].suspend()
+    with pytest.raises(ModelDied, match=r"was killed: its trial had not ended after 0\.5 s"):
+        warm(engine, isolated_s=0.5)
+    engine.close()
+
+
 def test_what_does_not_fit_leaves_no_process(tmp_path: Path) -> None:
     """An option that is none, and a limit of memory that it cannot keep."""
     found = network(tmp_path)
     for options, limit, error, said in (
         ({"no_such": 1}, None, InvalidParameter, "no_such"),
-        ({}, 10_000_000, ModelInvalid, r"cannot be loaded: its process was killed: it took \d+ MB of memory, and may take 10 MB"),
+        (
+            {},
+            10_000_000,
+            ModelInvalid,
+            r"cannot be loaded: its process was killed: it took \d+ MB of memory, and may take 10 MB",
+        ),
     ):
         resolved = Resolved(ModelSpec("net", None, {"isolate": True, **options}), found.digest)
         with pytest.raises(error, match=said):

@@ -3,6 +3,8 @@
 import ctypes
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import psutil
@@ -11,7 +13,7 @@ from segue import models
 from segue.errors import InferenceFailed, InvalidParameter, ModelInvalid
 from segue.hub import ResolvedModel
 from segue.models.isolated import scorer as isolated
-from segue.models.isolated.host import Host
+from segue.models.isolated.host import START_S, Host
 from segue.service.isolation import is_isolated, parameters
 from segue.speech.detection import ModelIdentity
 from segue.speech.detector import Detector
@@ -67,6 +69,18 @@ class Engine:
         self._host.process.kill("was killed: a call made no progress")
         return True
 
+    @contextmanager
+    def limited(self, limit_s: float) -> Iterator[None]:
+        """A block for which a process of its own has so long; where there is none, it has for ever."""
+        kill = self._host.process.kill if self._host else lambda _: None
+        timer = threading.Timer(limit_s, kill, [f"was killed: its trial had not ended after {limit_s:g} s"])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def close(self) -> int:
         """Let go of the model; how many bytes went back to the system: all of its own process, of this one roughly."""
         before = resident_bytes()
@@ -108,11 +122,17 @@ def load(
     return Engine(detector, max(0, resident_bytes() - before), host=host)
 
 
-def warm(engine: Engine) -> None:
+def warm(engine: Engine, *, isolated_s: float = START_S) -> None:
     """Run it as it will be run, on noise and on digital silence: a recording, a live stream, many streams together.
 
-    Raises ModelInvalid when its answers are not of the form promised, InferenceFailed when there are none.
+    In a process of its own it has ``isolated_s`` for that. Raises ModelInvalid when its answers are not of the form
+    promised, InferenceFailed when there are none.
     """
+    with engine.limited(isolated_s):
+        _try_out(engine)
+
+
+def _try_out(engine: Engine) -> None:
     detector = engine.detector
     scorer = detector.scorer
     rate, frame_ms = scorer.sample_rate, scorer.frame_ms
