@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Examples:
   segue models pull
   segue models pull iic/speech_fsmn_vad_zh-cn-8k-common@v2.0.4
+  segue models pull hf:funasr/fsmn-vad
   segue models verify
   segue models remove fsmn-vad --yes
 """,
@@ -44,7 +45,10 @@ def list_(as_json: bool) -> None:
 @models.command(short_help="Fetch a model and verify it.")
 @click.argument("model", required=False)
 def pull(model: str | None) -> None:
-    """Fetch MODEL (ID, ID@REVISION or alias; the default model if left out) and verify it."""
+    """Fetch MODEL (ID, ID@REVISION or alias; the default model if left out) and verify it.
+
+    hf:OWNER/NAME is a model on Hugging Face.
+    """
     from segue import service
 
     said = [""]
