@@ -1,25 +1,25 @@
 """The README's picture: the sample recording as a live stream whose model is replaced in the middle of an utterance.
 
-Waveform, segments, speech probability, and where the other version began to decide. Needs matplotlib.
+What ``segue.plot`` draws, and where the other version began to decide. Needs matplotlib: the extra ``plot``.
 
 Usage: python scripts/picture.py RECORDING.wav OUT.png
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import soundfile
 
 import segue
 
-BLUE, ORANGE, GREEN = "#2563a8", "#d97706", "#7ac29a"
+ORANGE = "#d97706"
 CHUNK_MS, CHANGE_MS = 200, 16_000
 
 
-def listen(recording: Path) -> tuple[segue.Samples, int, list[segue.Segment], np.ndarray, int]:
-    """Samples, rate, segments, speech probability a frame, and where the second version began to decide, in ms."""
+def listen(recording: Path) -> tuple[segue.Detection, int]:
+    """What the stream found, with its probabilities, and where the second version began to decide, in ms."""
     samples, rate = soundfile.read(recording, dtype="float32")
     first, second = segue.load(), segue.load(max_end_silence_time=500)
     stream = segue.DetectorStream(first.scorer, first.rules, sample_rate=rate, keep=True)
@@ -30,36 +30,25 @@ def listen(recording: Path) -> tuple[segue.Samples, int, list[segue.Segment], np
         events += stream.accept(samples[at : at + step])
     events += stream.finish()
     assert stream.kept is not None  # asked for
-    segments = [event.segment for event in events if isinstance(event, segue.SpeechEnded)]
-    return samples, rate, segments, 1 - np.concatenate(stream.kept), changed_at_ms
+    segments = tuple(event.segment for event in events if isinstance(event, segue.SpeechEnded))
+    whole = first.detect(samples, sample_rate=rate)  # for its length and what it says of itself
+    return dataclasses.replace(whole, segments=segments, probabilities=1 - np.concatenate(stream.kept)), changed_at_ms
 
 
 def draw(recording: Path, picture: Path) -> None:
-    """Two panels over one time axis: the waveform with its segments shaded, and 1 - p0 a frame."""
-    mpl.use("Agg")
-    from matplotlib import pyplot  # the backend must be chosen first
-
-    samples, rate, segments, speech, changed_at_ms = listen(recording)
-    times_s, changed = np.arange(len(samples)) / rate, changed_at_ms // 10
-    figure, (wave, probability) = pyplot.subplots(
-        2, 1, figsize=(10, 3.6), sharex=True, height_ratios=(3, 1.2), layout="constrained"
-    )
-    wave.plot(times_s, samples, color=BLUE, linewidth=0.4)
-    for number, segment in enumerate(segments, 1):
-        for panel in (wave, probability):
-            panel.axvspan(segment.start_ms / 1000, segment.end_ms / 1000, color=GREEN, alpha=0.35, linewidth=0)
-        wave.text(segment.start_ms / 1000 + 0.1, 0.97, str(number), transform=wave.get_xaxis_transform(), va="top")
+    """The stream's picture, a line where the version changed, and what came after that in another colour."""
+    detection, changed_at_ms = listen(recording)
+    figure = segue.plot(recording, detection, title="A live stream whose version is replaced")
+    wave, probability = figure.axes
     for panel in (wave, probability):
         panel.axvline(changed_at_ms / 1000, color=ORANGE, linewidth=1.5)
-    told = f"model_changed, at_ms {changed_at_ms}: the open utterance goes on"
-    wave.text(changed_at_ms / 1000 + 0.15, -0.93, told, color=ORANGE)
-    wave.set(ylabel="waveform", ylim=(-1, 1))
-    frames_s = np.arange(len(speech)) / 100
-    probability.plot(frames_s[:changed], speech[:changed], color=BLUE, linewidth=0.8, label="the version before")
-    probability.plot(frames_s[changed:], speech[changed:], color=ORANGE, linewidth=0.8, label="the version after")
-    figure.legend(loc="outside upper right", ncols=2, fontsize="small", frameon=False)
-    probability.set(ylabel="p(speech)", ylim=(-0.05, 1.05), xlabel="seconds", xlim=(0, len(samples) / rate))
-    figure.savefig(picture, dpi=110)
+    told = f"the version after: model_changed, at_ms {changed_at_ms}; the open utterance goes on"
+    wave.text(1, 1.25, told, color=ORANGE, fontsize=10, ha="right", va="center", transform=wave.transAxes)
+    assert detection.probabilities is not None  # kept
+    after = detection.probabilities[changed_at_ms // 10 :]
+    seconds = changed_at_ms / 1000 + (np.arange(len(after)) + 0.5) / 100
+    probability.plot(seconds, after, color=ORANGE, linewidth=0.9)
+    figure.savefig(picture)
 
 
 if __name__ == "__main__":

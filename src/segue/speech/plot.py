@@ -253,7 +253,8 @@ def _finish(panels: Sequence["Axes"], lane: _Lane, *, channel: int | None) -> No
     if channel is not None:
         panels[0].set_ylabel(f"channel {channel}", fontsize=7, color=FAINT)
     if len(panels) > 1 and channel is None:
-        panels[1].set_ylabel("p", fontsize=7, color=FAINT, rotation=0, va="center", labelpad=6)  # of speech
+        has_room = panels[1].bbox.height > 0.5 * _DPI
+        panels[1].set_ylabel("p(speech)" if has_room else "p", fontsize=7, color=FAINT)
 
 
 def _write_title(figure: "Figure", name: str, detections: Sequence[Detection], height: float) -> None:
