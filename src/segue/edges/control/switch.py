@@ -32,6 +32,7 @@ Exit status: 0 done, 1 failed or refused (the service goes on as before),
 @click.option("--version", metavar="VERSION", help="A version that the server knows, in place of a model.")
 @options_of_a_version
 @click.option("--why", metavar="TEXT", default="", help="The reason, for the history.")
+@click.option("--abort-rollout", is_flag=True, help="End the rollout that is under way, instead of being refused.")
 @click.option("--queue", is_flag=True, help="Wait for the change that is under way, instead of being refused.")
 @click.option("--no-wait", is_flag=True, help="Begin it, and do not wait for its end.")
 @json_option("Print the change, when it is over, as one JSON object.")
@@ -45,6 +46,7 @@ def switch(
     preset: str | None,
     isolate: bool | None,
     why: str,
+    abort_rollout: bool,
     queue: bool,
     no_wait: bool,
     as_json: bool,
@@ -64,7 +66,9 @@ def switch(
     if model is not None:
         body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
     with asking(server) as client:
-        change = client.post("/v1/switch", body | {"why": why}, wait=False, queue=queue or None)
+        change = client.post(
+            "/v1/switch", body | {"why": why}, wait=False, queue=queue or None, abort_rollout=abort_rollout or None
+        )
         if no_wait:
             return begun(change, server=server, as_json=as_json)
         return follow(client, change, server=server, as_json=as_json)

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from segue.edges.control.figures import amount, clock, count, duration, megabytes, model_name, share
+from segue.edges.control.rollout_text import headline
 from segue.speech.names import printable
 
 _STYLES = {
@@ -84,6 +85,10 @@ def _service(status: Mapping[str, Any], shown: Shown) -> list[Text]:
         lines.append(Text(f"not ready: {printable(waits_for)}", style="bold red"))
     if status["under_way"]:
         lines.append(_under_way(status["under_way"]))
+    if status.get("rollout"):
+        lines.append(Text(printable(headline(status["rollout"])), style="yellow"))
+        if status["rollout"]["waits_for"]:
+            lines.append(Text(printable(f"  waits for {status['rollout']['waits_for']}"), style="dim"))
     pending, notice = status["journal"]["pending_rows"], status["journal"]["notice"]
     if pending:
         lines.append(Text(f"journal: {count(pending, 'row')} could not be written yet", style="bold red"))

@@ -1,0 +1,220 @@
+"""``segue rollout``: release a version gradually; and what may be done with the one under way. ``segue canary``."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from segue.edges.control.following import wait
+from segue.edges.control.outcome import FAILED
+from segue.edges.control.server import asking, json_option, option_for, server_option
+from segue.edges.control.steps import show_on
+from segue.edges.control.wanted import options_of_a_version, wanted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CURRENT = "current"
+
+_EPILOG = """\b
+Examples:
+  segue rollout models/my-fsmn                        1, 10, 50 % of the keys, then all
+  segue rollout models/my-fsmn --shadow 20 --canary 5,25 --bake 10m --wait
+  segue rollout models/my-fsmn --plan plan.toml --golden labelled/
+  segue rollout status        segue canary 25         segue rollout promote
+  segue rollout abort --why "too many cuts"
+
+\b
+It goes on by itself as far as the evidence allows, and back by itself when it
+must; callers never see the new version fail. docs/rollouts.md tells how.
+
+\b
+Exit status: 0 done (with --wait: it serves everyone), 1 failed, refused or
+aborted, 2 the command line is wrong, 3 taken back by itself, 4 no server,
+130 stopped waiting by Ctrl-C (the rollout goes on).
+"""
+
+
+class _Rollout(click.Group):
+    """``segue rollout MODEL …`` is ``segue rollout begin MODEL …``: whatever is not the name of a command."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help", "--debug"):
+            args = ["begin", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("rollout", cls=_Rollout, epilog=_EPILOG)
+def rollout() -> None:
+    """Release a new version gradually: segue rollout MODEL_ID[@REVISION] [OPTIONS].
+
+    The new version is prepared, tried on copies of real requests (--shadow), then on a growing share of them
+    (--canary), and serves everyone when nothing speaks against it. segue rollout begin --help lists the options.
+    """
+
+
+def _plan_options(command: F) -> F:
+    for names, metavar, text in reversed(_PLAN):
+        command = click.option(*names, metavar=metavar, help=text)(command)
+    return command
+
+
+_PLAN = (
+    (("--shadow",), "PERCENT", "First send it copies of so many of the requests, and compare."),
+    (("--canary",), "1,10,50", "The shares of the keys that it answers, step by step.  [default: 1,10,50]"),
+    (("--step",), "TIME", "The least time of a step, 60s or 5m.  [default: 60s]"),
+    (("--bake",), "TIME", "How long after its promotion it can be taken back by itself.  [default: bake_s, 10m]"),
+    (("--min-requests",), "N", "The least number of requests of a step.  [default: 50]"),
+    (("--golden",), "DIR", "Labelled clips that it must do as well on, before any request."),
+    (("--golden-margin",), "F1", "By so much its F1 may be lower there.  [default: 0.01]"),
+    (("--max-disagreement",), "PERCENT", "Take it back when the copies differ in more of their speech."),
+    (("--in-a-row",), "N", "So many failures in a row take it back at once.  [default: 3]"),
+    (("--keep",), "N", "Keep so many of the copied recordings that differ most."),
+    (("--webhook",), "URL", "Is told, by POST, how it ends."),
+)
+
+
+@rollout.command("begin", epilog=_EPILOG, short_help="Begin one (the word begin may be left out).")
+@click.argument("model", required=False, metavar="[MODEL_ID[@REVISION]]")
+@click.option("--version", metavar="VERSION", help="A version that the server knows, in place of a model.")
+@options_of_a_version
+@click.option(
+    "--plan", "plan_file", type=click.Path(dir_okay=False), help="A plan in TOML or JSON; options go over it."
+)
+@_plan_options
+@click.option("--auto/--manual", "auto", default=None, help="Go on by itself, or only when told to.  [default: auto]")
+@click.option("--why", metavar="TEXT", default="", help="The reason, for the history.")
+@click.option("--wait", "waits", is_flag=True, help="Wait for its end, and tell of each step.")
+@json_option("Print the rollout as one JSON object.")
+@server_option
+def begin(
+    *,
+    model: str | None,
+    version: str | None,
+    parameters: tuple[str, ...],
+    mode: str | None,
+    preset: str | None,
+    isolate: bool | None,
+    plan_file: str | None,
+    why: str,
+    waits: bool,
+    as_json: bool,
+    server: str | None,
+    **given: Any,
+) -> int:
+    """Begin to release MODEL_ID: prepare it, and take the first step of the plan."""
+    if (model is None) == (version is None):
+        raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
+    if model is None and (parameters or (mode, preset, isolate) != (None, None, None)):
+        raise click.UsageError(
+            "--set, --mode, --preset and --isolate go with MODEL_ID: a version has its options already"
+        )
+    plan = _read(plan_file) | {name: value for name, value in given.items() if value is not None}
+    if plan.get("golden"):
+        plan["golden"] = str(Path(str(plan["golden"])).expanduser().absolute())
+    body: dict[str, Any] = {"version": version}
+    if model is not None:
+        body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
+    from segue.edges.control.rollout_text import follow
+
+    with asking(server) as client:
+        begun = client.post("/v1/rollouts", body | {"plan": plan, "why": why}, wait=False)
+        with show_on(_is_terminal(), _term()) as show:
+            change = wait(client, begun, show)
+        if change["state"] == "failed":
+            from segue.edges.control.outcome import tell
+
+            tell(change, client, server)
+            return FAILED
+        return follow(client, change["answer"]["id"], until_over=waits, as_json=as_json, option=option_for(server))
+
+
+@rollout.command("status", short_help="Where it is, what it waits for, what is known.")
+@click.argument("rollout_id", required=False, default=_CURRENT, metavar="[ID]")
+@click.option("-w", "--watch", "watched", is_flag=True, help="Tell of each step until it is over.")
+@json_option("One JSON object.")
+@server_option
+def status(*, rollout_id: str, watched: bool, as_json: bool, server: str | None) -> int:
+    """Show the rollout under way, or else the last; or the one of this ID."""
+    from segue.edges.control.rollout_text import follow
+
+    with asking(server) as client:
+        return follow(client, rollout_id, until_over=watched, as_json=as_json, option=option_for(server))
+
+
+def _verb(name: str, short: str, about: str) -> None:
+    """A command that is one word to the rollout under way."""
+
+    @rollout.command(name, short_help=short, help=about)
+    @click.argument("rollout_id", required=False, default=_CURRENT, metavar="[ID]")
+    @json_option("Print the rollout as one JSON object.")
+    @server_option
+    def say(*, rollout_id: str, as_json: bool, server: str | None) -> int:
+        return _say(rollout_id, name, None, as_json=as_json, server=server)
+
+
+_verb("pause", "Let it stay where it is.", "Let it stay where it is. It is taken back all the same if it must.")
+_verb("resume", "Let it go on by its plan.", "Let it go on by its plan, after a pause or a share set by hand.")
+_verb("promote", "Let it serve everyone now.", "Let it serve everyone now, whatever its plan waits for.")
+
+
+@rollout.command("abort", short_help="End it: what served before serves everyone again.")
+@click.argument("rollout_id", required=False, default=_CURRENT, metavar="[ID]")
+@click.option("--why", metavar="TEXT", default="", help="The reason, for the history.")
+@json_option("Print the rollout as one JSON object.")
+@server_option
+def abort(*, rollout_id: str, why: str, as_json: bool, server: str | None) -> int:
+    """End it, at whatever step it is: what served before serves everyone again, at once."""
+    return _say(rollout_id, "abort", {"why": why}, as_json=as_json, server=server)
+
+
+@click.command("canary")
+@click.argument("percent", type=click.FloatRange(0, 100), metavar="PERCENT")
+@json_option("Print the rollout as one JSON object.")
+@server_option
+def canary(*, percent: float, as_json: bool, server: str | None) -> int:
+    """Let the version on trial answer PERCENT of the keys (0 to 100), until the next word.
+
+    A key that was with it stays with it as the share grows. segue rollout resume lets the plan go on.
+    """
+    return _say(_CURRENT, "canary", {"percent": percent}, as_json=as_json, server=server)
+
+
+def _say(rollout_id: str, verb: str, body: dict[str, Any] | None, *, as_json: bool, server: str | None) -> int:
+    from urllib.parse import quote
+
+    from segue.edges.control.rollout_text import show
+
+    with asking(server) as client:
+        said = client.post(f"/v1/rollouts/{quote(rollout_id, safe='')}/{verb}", body)
+        show(said, as_json=as_json)
+    return 0
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    """A plan from a file. Raises click.UsageError."""
+    if path is None:
+        return {}
+    import tomllib
+
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8")
+        plan = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--plan {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not isinstance(plan, dict):
+        raise click.UsageError(f"--plan {path}: a table of names and values is wanted")
+    return plan
+
+
+def _is_terminal() -> bool:
+    import sys
+
+    return sys.stderr.isatty()
+
+
+def _term() -> str | None:
+    import os
+
+    return os.environ.get("TERM")
