@@ -178,7 +178,7 @@ def running(home: Path, *, is_open: bool = True, send_bytes: int | None = None, 
     host, port = listener.getsockname()
     server = serve._server(serve._build(service), service, (None, None), f"http://{host}:{port}")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    keeper = threading.Thread(target=service._keep)
+    keeper = threading.Thread(target=service._keep, args=(service._chores,))
     for each in (thread, keeper):
         each.start()
     try:
