@@ -70,7 +70,7 @@ def of_differences(differences: Mapping[str, Difference]) -> dict[str, Any]:
 
 def of_method(seed: int) -> dict[str, Any]:
     """How the intervals were made."""
-    return {"interval": CONFIDENCE, "method": "paired bootstrap over recordings, BCa", "seed": seed}
+    return {"interval": CONFIDENCE, "method": "paired bootstrap over recordings, expanded percentiles", "seed": seed}
 
 
 def of_unit(in_frames: bool) -> int | None:

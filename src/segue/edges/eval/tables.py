@@ -67,7 +67,7 @@ def print_verdict(differences: Mapping[str, Difference], names: tuple[str, str],
     if differences["f1"].low is None:
         _print(f"No interval, so chance is not ruled out: that takes {FEWEST} recordings or more, with speech.")
     else:
-        _print(f"Intervals: paired bootstrap over recordings (BCa), seed {seed}.")
+        _print(f"Intervals: paired bootstrap over recordings, seed {seed}.")
 
 
 def print_tuned(given: Evaluated, held_out: Evaluated, training: Evaluated) -> None:
