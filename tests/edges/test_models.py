@@ -127,3 +127,34 @@ def test_a_model_that_is_not_here_cannot_be_removed(store: Store, name: str, err
     """Unknown and impossible names are each their own error, and nothing is deleted."""
     assert isinstance(run("remove", name, "--yes").exception, error)
     assert store.models()
+
+
+def test_quantize_prints_what_it_costs(store: Store) -> None:
+    """A table of decisions, size and speed; the name that it prints is in the list and passes verify."""
+    made = run("quantize", "fsmn-vad", "--name", "me/small@v1")
+    assert made.exit_code == 0, made.output
+    for said in (
+        "me/small@v1",
+        "no speech (--clips DIR",
+        "frames decided otherwise",
+        "F1 against",
+        "-> 47",
+        "real time",
+    ):
+        assert said in made.output
+    assert "me/small@v1  as recorded" in run("verify", "me/small@v1").output
+    assert {row["id"] for row in json.loads(run("list", "--json").output) if row["in_store"]} == {
+        KNOWN.model_id,
+        "me/small",
+    }
+    assert len(store.models()) == 2
+
+
+def test_quantize_prints_json(store: Store, tmp_path: Path) -> None:
+    """One object with every figure; nothing comes into the store when a directory is given."""
+    made = CliRunner().invoke(models, ["quantize", "--out", str(tmp_path / "out"), "--json"])
+    row = json.loads(made.stdout)
+    assert row["model"] == str(tmp_path / "out")
+    assert 0 < row["frames_otherwise"] < row["frames"] / 20
+    assert row["bytes_after"] < row["bytes_before"] / 3
+    assert len(store.models()) == 1

@@ -60,6 +60,13 @@ class _Graph:
     def cut(self, x: str, start: int, end: int, axis: int) -> str:
         return self.op("Slice", x, self.ints(start), self.ints(end), self.ints(axis))
 
+    def model(self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]) -> bytes:
+        made = helper.make_graph(self.nodes, "fsmn_vad", inputs, outputs, self.constants)
+        opsets = [helper.make_opsetid("", 17)]
+        if self.int8 is not None:
+            opsets.append(helper.make_opsetid(_ORT, 1))
+        return bytes(helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString())
+
     def affine(self, x: str, affine: Affine) -> str:
         return self.product(x, affine.weight, self.floats(affine.bias))
 
@@ -122,17 +129,11 @@ def build(
     g.op("Reshape", p, times, name="p_silence")
     g.op("Concat", *histories, name="state_out", axis=0)
     state = [len(weights.blocks), "N", taps - 1, channels]
-    made = helper.make_graph(
-        g.nodes,
-        "fsmn_vad",
+    further = [_float(name, ["M", "K"]) for name in g.multiplied if observed]
+    return g.model(
         [_float("power", ["N", "R", frontend.bins]), _float("state", state)],
-        [_float("p_silence", ["N", "T"]), _float("state_out", state)]
-        + [_float(name, ["M", "K"]) for name in g.multiplied if observed],
-        g.constants,
+        [_float("p_silence", ["N", "T"]), _float("state_out", state), *further],
     )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_ORT, 1)][: 2 if weights.int8 else 1]
-    model = helper.make_model(made, opset_imports=opsets, ir_version=8)
-    return bytes(model.SerializeToString())
 
 
 def _stacked_log_mel(g: _Graph, frontend: Frontend) -> str:

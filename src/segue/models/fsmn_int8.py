@@ -106,7 +106,7 @@ def read_int8(path: Path, layers: int) -> FsmnWeights:
             or np.abs(values.astype(np.int16)).max() > _LARGEST
         ):
             raise ModelInvalid(f"{path}: {name} is not of 8-bit numbers from -64 to 64 with a scale a column")
-        if not all((0 < array).all() and (array < _LARGEST_SCALE).all() for array in (scale, step)):
+        if not all((array > 0).all() and (array < _LARGEST_SCALE).all() for array in (scale, step)):
             raise ModelInvalid(f"{path}: {name} has scales that are not above 0, or not below {_LARGEST_SCALE:g}")
         return Int8Matrix(values, scale, np.float32(step), np.uint8(zero))
 
