@@ -4,9 +4,11 @@ Long recordings are wrapped into rows, and reduced to the lowest and highest sam
 that memory is that of two blocks. matplotlib is loaded when a picture is drawn; of its global state nothing is used.
 """
 
+import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -263,7 +265,7 @@ def _write_title(figure: "Figure", name: str, detections: Sequence[Detection], h
     if detections:
         texts.append((_showable(_facts(detections), held), 0.47, 8.0, "normal", FAINT))
     for text, below, size, weight, color in texts:
-        figure.text(
+        written = figure.text(
             *(_LEFT / _WIDTH, 1 - below / height, text),
             fontfamily=families,
             fontsize=size,
@@ -272,6 +274,8 @@ def _write_title(figure: "Figure", name: str, detections: Sequence[Detection], h
             va="center",
             parse_math=False,  # a file may be called $x$
         )
+        with _quiet_fonts():
+            written.get_window_extent()  # looks the fonts up, for good
 
 
 def _facts(detections: Sequence[Detection]) -> str:
@@ -296,6 +300,21 @@ def _clock(seconds: float, *, exact: bool = False) -> str:
     return f"{text}.{tenth}" if tenth or exact else text
 
 
+@contextmanager
+def _quiet_fonts() -> Iterator[None]:
+    """Fonts for Chinese seldom have every weight. That another one is taken is nothing to tell, as matplotlib would."""
+    logger = logging.getLogger("matplotlib.font_manager")
+
+    def hide(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(hide)
+    try:
+        yield
+    finally:
+        logger.removeFilter(hide)
+
+
 def _fonts() -> tuple[list[str], frozenset[int]]:
     """Families to write with, in order of preference, and all characters that one of them holds."""
     from matplotlib import font_manager
@@ -303,9 +322,10 @@ def _fonts() -> tuple[list[str], frozenset[int]]:
     there = {entry.name for entry in font_manager.fontManager.ttflist}
     families = ["DejaVu Sans", *[name for name in _CJK if name in there][:1]]
     held: set[int] = set()
-    for family in families:
-        font: Any = font_manager.get_font(font_manager.findfont(family))
-        held.update(font.get_charmap())
+    with _quiet_fonts():
+        for family in families:
+            font: Any = font_manager.get_font(font_manager.findfont(family))
+            held.update(font.get_charmap())
     return families, frozenset(held)
 
 
