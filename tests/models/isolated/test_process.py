@@ -66,7 +66,7 @@ def test_everybody_who_waits_is_told(host: Host) -> None:
     """Forty calls that hang, more than there are lines: killed, all of them end with the reason."""
     with ThreadPoolExecutor(40) as pool:
         calls = [pool.submit(host.call, "hang") for _ in range(40)]
-        until(lambda: host.process.calls == min(16, 2 * (os.cpu_count() or 1)))
+        until(lambda: host.process.calls == min(16, 2 * (os.cpu_count() or 1) + 2))
         host.process.kill("made no progress")
         killed_at_s = time.monotonic()
         deaths = [call.exception(5) for call in calls]

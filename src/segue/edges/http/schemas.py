@@ -48,7 +48,9 @@ class Prepare(Strict):
     model_id: ModelID
     revision: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     options: Options = Field(
-        default={}, description="Mode, preset and decision parameters.", examples=[{"max_end_silence_time": 500}]
+        default={},
+        description="Mode, preset and decision parameters; `isolate` (true): in a process of its own.",
+        examples=[{"max_end_silence_time": 500}],
     )
     why: Why = ""
 
@@ -59,7 +61,9 @@ class Switch(Strict):
     model_id: ModelID | None = None
     revision: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     options: Options = Field(
-        default={}, description="Mode, preset and decision parameters.", examples=[{"max_end_silence_time": 500}]
+        default={},
+        description="Mode, preset and decision parameters; `isolate` (true): in a process of its own.",
+        examples=[{"max_end_silence_time": 500}],
     )
     version: Version | None = None
     why: Why = ""

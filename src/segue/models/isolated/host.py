@@ -38,7 +38,7 @@ class Host:
     ) -> None:
         self.name = name or loader
         order = wire.pack({"path": sys.path, "loader": loader, "arguments": arguments})
-        lines = lines or min(_MOST_LINES, 2 * (os.cpu_count() or 1))  # recordings and streams: a thread a core each
+        lines = lines or min(_MOST_LINES, 2 * (os.cpu_count() or 1) + 2)  # recordings and streams: a thread a core each
         self.process = Process(self.name, lines=lines, most_memory_bytes=most_memory_bytes)
         weakref.finalize(self, self.process.kill, "was let go of")
         try:
