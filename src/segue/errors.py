@@ -200,6 +200,12 @@ class InvalidPlan(SwitchError, ValueError):
     code = "invalid_plan"
 
 
+class GoldenFailed(SwitchError, ValueError):
+    """A version does worse on the golden clips of its plan than the one that serves: it gets no request."""
+
+    code = "golden_failed"
+
+
 class UnknownRollout(SwitchError, LookupError):
     """No rollout has that ID, or none is under way."""
 

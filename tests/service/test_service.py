@@ -12,6 +12,7 @@ import pytest
 
 from segue.errors import (
     Busy,
+    GoldenFailed,
     InferenceFailed,
     InvalidParameter,
     InvalidPlan,
@@ -392,3 +393,22 @@ def _die(service: Service) -> None:
     """End it as a killed process ends: nothing more is written, and its home is free."""
     service._stopping.set()
     service._closing.close()
+
+
+def test_a_version_that_does_worse_on_golden_clips_gets_no_request(service: Service, tmp_path: Path) -> None:
+    """It is prepared, tried on them, and refused with the figures; nothing has changed, and another may begin."""
+    first = switch(service, tmp_path, 1)
+    write_network(tmp_path / "net2", seed=2)
+    clips = tmp_path / "golden"
+    clips.mkdir()
+    (clips / "a.wav").write_bytes(recording())
+    wanted = ModelSpec(str(tmp_path / "net2"), None, {"speech_noise_thres": 1.0})
+    plan: dict[str, object] = {"golden": str(clips), "canary": "50"}
+    operation = service.rollout(wanted, plan, who="test")
+    with pytest.raises(GoldenFailed, match="worse by more than 0.01 on 1 golden clip: F1"):
+        operation.future.result(PATIENCE_S)
+    assert "golden clip 1 of 1" in [step.detail for step in operation.steps]
+    assert service.board.route == Route(first)
+    assert all(report.leases == 0 for report in service.status().versions)
+    same = ModelSpec(str(tmp_path / "net1"), None, {"max_start_silence_time": 2000})
+    assert service.rollout(same, plan, who="test").future.result(PATIENCE_S).phase == "canary"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from segue.errors import DigestMismatch, NotReady, ShuttingDown
 from segue.hub import CATALOG
-from segue.service import engine
+from segue.service import engine, golden
 from segue.service.admission import Admission
 from segue.service.changes import Changes
 from segue.service.engine import Engine
@@ -48,6 +48,7 @@ from segue.swap import (
     Journal,
     Kind,
     ModelSpec,
+    Plan,
     Resolved,
     RolloutReport,
     Runner,
@@ -240,7 +241,26 @@ class Service:
             self._mirror.forget(version)
             return self._runner.begin(version, plan, change=change)
 
-        return self._changes.rollout(wanted, who=who, why=why, examine=lambda *_: None, begin=begin)
+        def examine(operation: Operation, version: VersionId) -> None:
+            if plan.golden:
+                self._examine(operation, version, plan)
+
+        return self._changes.rollout(wanted, who=who, why=why, examine=examine, begin=begin)
+
+    def _examine(self, operation: Operation, version: VersionId, plan: Plan) -> None:
+        """Raises GoldenFailed, InvalidPlan, NotReady."""
+        route = self.board.route
+        if route is None:
+            raise NotReady("nothing serves that the golden clips could be compared with: segue switch serves it")
+        with self.board.hold(route.primary) as serving, self.board.hold(version) as wanted:
+            found = golden.examine(
+                plan.golden,
+                serving.model.detector,
+                wanted.model.detector,
+                margin=plan.golden_margin,
+                progress=partial(operation.step, "golden"),
+            )
+        operation.step("golden", str(found))
 
     def mirrored(self, version: VersionId) -> MirrorReport:
         """What the copies that a version on trial was sent have shown."""

@@ -14,6 +14,7 @@ from segue.edges.http.bodies import read_json
 from segue.edges.http.changes import LATER, answer, answers, body_of, changed
 from segue.errors import (
     Busy,
+    GoldenFailed,
     InvalidModelID,
     InvalidParameter,
     InvalidPlan,
@@ -42,7 +43,7 @@ _ASKED = (Unauthorized, InvalidParameter, UnknownRollout)
 _GIVEN = (*_ASKED, RequestInvalid, RequestTooLarge)
 _BEGUN = (
     *(InvalidPlan, InvalidModelID, ModelNotFound, ModelInvalid, OriginUnavailable, PreparationFailed, Busy),
-    *(UnknownVersion, VersionNotReady, JournalUnavailable, Superseded),
+    *(GoldenFailed, UnknownVersion, VersionNotReady, JournalUnavailable, Superseded),
 )
 
 
