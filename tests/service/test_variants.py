@@ -83,7 +83,7 @@ def test_a_directory_is_the_same_model(settings: Settings, network: Network, tmp
 def test_a_name_of_ones_own(settings: Settings, network: Network) -> None:
     """The name may be given, with a revision; no alias and no known model's name is accepted."""
     assert quantize(str(network.directory), settings=settings, name="me/small@v1").name == "me/small@v1"
-    for bad in ("fsmn-vad", "iic/speech_fsmn_vad_zh-cn-8k-common", "small"):
+    for bad in ("fsmn-vad", "iic/speech_fsmn_vad_zh-cn-8k-common", "small", "hf:me/small"):
         with pytest.raises(InvalidParameter, match="a model of your own"):
             quantize(str(network.directory), settings=settings, name=bad)
 

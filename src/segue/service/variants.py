@@ -106,7 +106,7 @@ def _parsed(name: str | None, source: ResolvedModel) -> tuple[str, str | None]:
         last = Path(source.model_id).name if source.revision is None else source.model_id.partition("/")[2]
         return f"local/{re.sub(r'[^A-Za-z0-9._-]', '_', last).lstrip('.-')[:100] or 'model'}-int8", None
     model_id, revision = parse_model(name)
-    if "/" not in model_id or CATALOG.lookup(model_id):
+    if "/" not in model_id or ":" in model_id or CATALOG.lookup(model_id):
         raise InvalidParameter(f"{name!r} is no name for a model of your own: give OWNER/NAME or OWNER/NAME@REVISION")
     return model_id, revision
 
