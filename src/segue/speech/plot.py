@@ -229,7 +229,9 @@ def _draw_segments(panels: Sequence["Axes"], lane: _Lane) -> None:
         begins = segment.start_ms >= lane.start_ms
         for panel in panels:
             panel.axvspan(start_ms / 1000, end_ms / 1000, color=SHADE, alpha=0.35, linewidth=0, zorder=0)
-            if begins:  # one may begin where another ends
+            if begins and end_ms - start_ms >= 0.004 * (
+                lane.end_ms - lane.start_ms
+            ):  # one may begin where another ends
                 panel.axvline(start_ms / 1000, color=SHADE, linewidth=0.8, zorder=1)
         if begins and end_ms - start_ms >= 0.006 * len(str(number)) * (lane.end_ms - lane.start_ms):
             x = start_ms / 1000 + 0.002 * (lane.end_ms - lane.start_ms) / 1000
