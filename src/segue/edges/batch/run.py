@@ -158,7 +158,7 @@ class Run:
         if signals or self._ended:
             why = f", because {self._ended.why}" if self._ended and not signals else ""
             failed = f" ({self._tally.failed} failed)" * bool(self._tally.failed)
-            kept = " and ".join(self._directories)
+            kept = " and ".join(dict.fromkeys(self._directories))
             where = f" and their results are whole in {kept}" if kept else ""
             how = "the same command with --resume goes on" if kept else "with --out DIR, --resume can go on"
             done = f"{self._tally.done} of {self._tally.files} files are done{failed}"
