@@ -60,3 +60,15 @@ def test_a_loader_that_cannot_be_imported_is_told(third_party: Path) -> None:
     """A third party's package that is broken is its own error, not a crash."""
     with pytest.raises(ModelUnsupported, match=r"broken.*segue_loudness_lost"):
         models.load(third_party, "broken")
+
+
+def test_a_third_party_s_loader_goes_before_segue_s_own(third_party: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of a kind that Segue loads itself, the loader that somebody has installed is taken; the log says so."""
+    info = third_party.parent / "site" / "segue_other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: segue-other\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[segue.models]\nfsmn-vad = segue_loudness:load\n", encoding="utf-8")
+    with caplog.at_level("INFO"):
+        scorer, _ = models.load(third_party)
+    assert type(scorer).__name__ == "LoudnessScorer"
+    assert "models of kind fsmn-vad are loaded by segue_loudness:load" in caplog.text
