@@ -1,5 +1,7 @@
 """What takes a version back at once."""
 
+import random
+
 import pytest
 
 from segue.swap.evidence import Evidence, Fault, Side
@@ -113,6 +115,17 @@ def test_failures_of_one_key_are_less_surprising_where_failures_come_together() 
         guard.accept(primary())
     assert failures_needed(guard, key="one") > 20
     assert failures_needed(with_base(2000), key="one") == 3
+
+
+def test_a_key_on_trial_may_be_worse_than_those_of_the_primary() -> None:
+    """Of twenty keys that fail in 1 of 10: of one key it takes two more in a row than of as many keys."""
+    needed = []
+    for key in ("one", ""):
+        guard, draw = Guard(), random.Random(1)
+        for number in range(4000):
+            guard.accept(primary(fault=Fault.RAISED if draw.random() < 0.1 else None, key=f"{number % 20}"))
+        needed.append(failures_needed(guard, key=key))
+    assert needed == [8, 6]
 
 
 @pytest.mark.parametrize(("fault", "word"), [(Fault.HUNG, "hung"), (Fault.MALFORMED, "malformed")])

@@ -81,7 +81,7 @@ def test_a_version_that_fails_more_is_worse_and_says_so_with_figures() -> None:
     verdict = judge.verdict()
     assert verdict.decision is Decision.WORSE
     assert verdict.why.startswith("worse by failures: failed ")
-    assert verdict.why.endswith(" 167 is enough")
+    assert verdict.why.endswith(" 200 is enough")
     for each in requests(5000, 0.1):
         judge.accept(each)
     assert judge.is_worse

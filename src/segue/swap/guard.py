@@ -5,9 +5,9 @@
    of its requests has three in a row every 8,000: so the run must be longer, the more the primary fails. The chance of
    such a run on the primary must be at most ``alpha`` times a part that falls with every request on trial, n of them
    so far (c / (c + n)^2, which sums to 1), so that a false alarm ever is as rare as alpha.
-3. The chance of a run: the primary's error rate for each key in it, and for each further failure of the same key the
-   rate at which a key of the primary's that has failed fails again. What the primary has not shown yet is guessed:
-   1 failure in 80, and 1 in 20 again.
+3. The chance of a run: the primary's error rate for each key in it, and for each further failure of the same key
+   twice the rate at which a key of the primary's that has failed fails again. What the primary has not shown yet is
+   guessed: 1 failure in 80, and 1 in 20 again.
 4. A hang or a malformed answer is enough by itself while the primary has had none; else it is a failure like others.
 """
 
@@ -64,8 +64,8 @@ class Base:
 
     @property
     def again(self) -> float:
-        """Of failures of a key that has failed."""
-        return max(self.rate, (self._again + 0.5) / (self._after + 10))
+        """Of failures of a key that has failed: twice what is usual, for keys differ, and the worst may be on trial."""
+        return min(1.0, max(self.rate, (2 * self._again + 0.5) / (self._after + 10)))
 
     @property
     def at_most(self) -> float:

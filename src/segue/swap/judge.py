@@ -1,7 +1,7 @@
 """Is the version under trial worse than the primary? Valid at every moment that it is looked at.
 
 1. ``WORSE``: of versions as good as the primary, at most 1 in 100 are ever called so, however often one looks: 0.2 % by
-   the guard, 0.6 % by failures, 0.2 % by latency. Once said, it stays.
+   the guard, 0.5 % by failures, 0.2 % by latency. Once said, it stays.
 2. ``NO_WORSE``: failures and latency are both within their margins, in the step that is on; of versions that are just
    outside, at most 1 in 20 are ever called so.
 3. ``NOT_ENOUGH``: neither is shown yet. This is not success.
@@ -22,7 +22,7 @@ from segue.swap.failures import Failures
 from segue.swap.guard import Guard
 from segue.swap.slowness import Slowness
 
-ALPHA_GUARD, ALPHA_FAILURES, ALPHA_LATENCY = 0.002, 0.006, 0.002
+ALPHA_GUARD, ALPHA_FAILURES, ALPHA_LATENCY = 0.002, 0.005, 0.002
 BETA = 0.05
 _FASTEST = 1e-9  # seconds by second: a clock may say 0
 _MOST = 1e6  # of evidence, as it is told
