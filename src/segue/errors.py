@@ -206,6 +206,12 @@ class GoldenFailed(SwitchError, ValueError):
     code = "golden_failed"
 
 
+class InsufficientMemory(SwitchError, MemoryError):
+    """Another version would not fit beside those that are loaded."""
+
+    code = "insufficient_memory"
+
+
 class UnknownRollout(SwitchError, LookupError):
     """No rollout has that ID, or none is under way."""
 

@@ -137,5 +137,5 @@ def test_copies_are_for_a_trial_only() -> None:
     assert answered.model.version == world.b
     world.mirror.offer(Copy(recording(), "k", {}, answered, 0.1))
     assert world.mirror.report(world.b).compared == 1
-    world.mirror.forget(world.b)
+    world.mirror.begin(world.b)
     assert world.mirror.report(world.b) == MirrorReport(world.b)

@@ -405,7 +405,7 @@ def test_a_version_that_does_worse_on_golden_clips_gets_no_request(service: Serv
     wanted = ModelSpec(str(tmp_path / "net2"), None, {"speech_noise_thres": 1.0})
     plan: dict[str, object] = {"golden": str(clips), "canary": "50"}
     operation = service.rollout(wanted, plan, who="test")
-    with pytest.raises(GoldenFailed, match="worse by more than 0.01 on 1 golden clip: F1"):
+    with pytest.raises(GoldenFailed, match=r"worse by more than 0\.01 on 1 golden clip: F1"):
         operation.future.result(PATIENCE_S)
     assert "golden clip 1 of 1" in [step.detail for step in operation.steps]
     assert service.board.route == Route(first)

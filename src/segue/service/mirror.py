@@ -20,6 +20,7 @@ from segue.service.fall import Fall, item_of
 from segue.service.lanes import Lanes
 from segue.service.patience import Patience
 from segue.service.watch import Watch
+from segue.service.worst import Worst
 from segue.speech.agreement import Agreement, Shifts, agreement, percentiles, shifts
 from segue.speech.detection import Detection
 from segue.swap import Lease, Outcome, Runner, Switchboard, VersionId
@@ -89,6 +90,7 @@ class _Tally:
     end_ms: deque[int] = field(default_factory=lambda: deque(maxlen=_KEPT))
     primary_s: float = 0.0
     trial_s: float = 0.0
+    worst: Worst | None = None
 
 
 class Mirror:
@@ -138,10 +140,10 @@ class Mirror:
         with self._lock:
             self._waiting_bytes = 0
 
-    def forget(self, version: VersionId) -> None:
-        """Another rollout of it begins: nothing is known."""
+    def begin(self, version: VersionId, *, keep: int = 0, directory: Path | None = None) -> None:
+        """A rollout of it begins: nothing is known. The ``keep`` recordings that differ most go to a directory."""
         with self._lock:
-            self._tallies.pop(version, None)
+            self._tallies[version] = _Tally(worst=Worst(directory, keep) if directory else None)
 
     def report(self, version: VersionId) -> MirrorReport:
         """What is known of a version."""
@@ -219,10 +221,12 @@ class Mirror:
         duration_ms = copy.answer.duration_ms
         agreed = agreement(copy.answer.segments, found.segments, duration_ms)
         shifted = shifts(copy.answer.segments, found.segments, duration_ms)
-        self._count(version, Pair(agreed, shifted, copy.took_s, took_s))
+        worst = self._count(version, Pair(agreed, shifted, copy.took_s, took_s))
+        if worst is not None and isinstance(copy.source, bytes):
+            worst.offer(1 - (1.0 if agreed.iou is None else agreed.iou), copy.source, (copy.answer, found))
         self._runner.compared(version, common=agreed.both, either=agreed.both + agreed.missed + agreed.false_alarm)
 
-    def _count(self, version: VersionId, pair: Pair) -> None:
+    def _count(self, version: VersionId, pair: Pair) -> Worst | None:
         with self._lock:
             tally = self._tallies.setdefault(version, _Tally())
             tally.compared += 1
@@ -231,6 +235,7 @@ class Mirror:
             tally.end_ms.extend(pair.shifts.end_ms)
             tally.primary_s += pair.primary_s
             tally.trial_s += pair.trial_s
+            return tally.worst
 
 
 def _give_way() -> None:

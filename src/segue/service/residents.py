@@ -13,14 +13,16 @@ class Residents:
     """Engines by version, from their loading to their closing. Safe for threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # guards both below
+        self._lock = threading.Lock()  # guards all below
         self._engines: dict[VersionId, Engine] = {}
         self._returned: dict[VersionId, int] = {}
+        self._took: dict[VersionId, int] = {}
 
     def add(self, engine: Engine) -> Engine:
         """It is loaded; another life of its version may still be."""
         with self._lock:
             self._engines[_version(engine)] = engine
+            self._took[_version(engine)] = engine.memory_bytes
         return engine
 
     def close(self, engine: Engine) -> int:
@@ -38,6 +40,11 @@ class Residents:
         with self._lock:
             engine = self._engines.get(version)
         return engine.memory_bytes if engine else None
+
+    def last_bytes(self, version: VersionId) -> int | None:
+        """What the last loading of a version took; None when it was never loaded."""
+        with self._lock:
+            return self._took.get(version)
 
     def returned_bytes(self, version: VersionId) -> int | None:
         """What the last closing of a version gave back; None when it was never closed."""

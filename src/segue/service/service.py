@@ -13,16 +13,17 @@ from pathlib import Path
 
 from segue.errors import DigestMismatch, NotReady, ShuttingDown
 from segue.hub import CATALOG
-from segue.service import engine, golden
+from segue.service import budget, engine
 from segue.service.admission import Admission
 from segue.service.changes import Changes
 from segue.service.engine import Engine
 from segue.service.home import Home, same
 from segue.service.loading import fetch, store
-from segue.service.mirror import Mirror, MirrorReport
+from segue.service.mirror import MirrorReport
 from segue.service.operations import Operation, Operations
 from segue.service.patience import Patience
 from segue.service.recordings import Ask, Call, Recordings
+from segue.service.releases import Releases
 from segue.service.residents import Residents
 from segue.service.rounds import Rounds
 from segue.service.status import (
@@ -41,23 +42,19 @@ from segue.speech.detection import ModelIdentity
 from segue.speech.rules import Rules
 from segue.swap import (
     CLEAN_END,
-    Change,
     Entry,
     Event,
     Health,
     Journal,
     Kind,
     ModelSpec,
-    Plan,
     Resolved,
-    RolloutReport,
     Runner,
     State,
     Switchboard,
     Switched,
     Transitioned,
     VersionId,
-    plan_of,
 )
 
 _LOG = logging.getLogger(__name__)
@@ -115,12 +112,12 @@ class Service:
             max_resident=settings.max_resident,
         )
         self._store = store(settings)
-        self._runner = Runner(self.board, bake_s=settings.bake_s)
-        self._changes = Changes(self.board, self._runner, self._operations, self._store, settings)
         self._watch = Watch(settings.stall_s)
+        self._stopping = threading.Event()
         patience = Patience(self.board, self._health, self._watch)
-        self._mirror = Mirror(self.board, self._runner, self._watch, patience)
-        self._recordings = Recordings(self.board, self._watch, patience, self._mirror, threads=_cores())
+        self._releases = Releases(self.board, self._watch, patience, settings, self._stopping)
+        self._changes = Changes(self.board, self._releases.runner, self._operations, self._store, settings)
+        self._recordings = Recordings(self.board, self._watch, patience, self._releases.mirror, threads=_cores())
         self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
         self._admission = Admission(
             most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
@@ -130,7 +127,6 @@ class Service:
         )
         self._residents = Residents()
         self._began_at, self._began_s = time.time(), time.monotonic()
-        self._stopping = threading.Event()
 
     # -- from start to stop ----------------------------------------------------------------------------------------
 
@@ -138,7 +134,7 @@ class Service:
         """Serve again what served last, or else the default model; returns at once, ``ready`` says when it does."""
         begin = partial(self._changes.begin, stopping=self._stopping)
         threading.Thread(target=begin, name="start", daemon=True).start()
-        for name, chores in (("keeper", self._chores), ("rollouts", (self._runner.tend,))):
+        for name, chores in (("keeper", self._chores), ("rollouts", (self._releases.runner.tend,))):
             threading.Thread(target=self._keep, args=(chores,), name=name, daemon=True).start()
 
     def refuse_new_work(self) -> None:
@@ -219,9 +215,9 @@ class Service:
         abort_rollout: bool = False,
     ) -> Operation:
         """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
-        under_way = self._runner.under_trial
+        under_way = self._releases.runner.under_trial
         if abort_rollout and under_way is not None and under_way.id:
-            self._runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
+            self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
         return self._changes.switch(wanted, who=who, why=why, queue=queue)
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
@@ -235,41 +231,16 @@ class Service:
 
         Raises InvalidPlan and as ``switch``.
         """
-        plan = plan_of({"bake": self.settings.bake_s, **given})
-
-        def begin(version: VersionId, change: Change) -> RolloutReport:
-            self._mirror.forget(version)
-            return self._runner.begin(version, plan, change=change)
-
-        def examine(operation: Operation, version: VersionId) -> None:
-            if plan.golden:
-                self._examine(operation, version, plan)
-
-        return self._changes.rollout(wanted, who=who, why=why, examine=examine, begin=begin)
-
-    def _examine(self, operation: Operation, version: VersionId, plan: Plan) -> None:
-        """Raises GoldenFailed, InvalidPlan, NotReady."""
-        route = self.board.route
-        if route is None:
-            raise NotReady("nothing serves that the golden clips could be compared with: segue switch serves it")
-        with self.board.hold(route.primary) as serving, self.board.hold(version) as wanted:
-            found = golden.examine(
-                plan.golden,
-                serving.model.detector,
-                wanted.model.detector,
-                margin=plan.golden_margin,
-                progress=partial(operation.step, "golden"),
-            )
-        operation.step("golden", str(found))
+        return self._releases.begin(self._changes, wanted, self._releases.plan(given), who=who, why=why)
 
     def mirrored(self, version: VersionId) -> MirrorReport:
         """What the copies that a version on trial was sent have shown."""
-        return self._mirror.report(version)
+        return self._releases.mirror.report(version)
 
     @property
     def rollouts(self) -> "Runner[Engine]":
         """The rollouts: reports of them, and what may be done with the one under way."""
-        return self._runner
+        return self._releases.runner
 
     def rollback(self, *, who: str, why: str = "") -> Operation:
         """Go back to what served before, cancelling what is under way."""
@@ -298,7 +269,7 @@ class Service:
 
     def status(self) -> Status:
         """Everything at this moment."""
-        snapshot, rollout = self.board.snapshot(), self._runner.under_trial
+        snapshot, rollout = self.board.snapshot(), self._releases.runner.under_trial
         lives = self._rounds.streams()
         places = [live.place.version for live in lives]
         elsewhere = sum(version not in (None, self._choice(live)) for live, version in zip(lives, places, strict=True))
@@ -356,6 +327,7 @@ class Service:
             )
         known = CATALOG.lookup(found.model_id)
         found = replace(found, kind=known.kind) if known else found
+        budget.check(found.directory, self._residents.last_bytes(resolved.version))
         return self._residents.add(
             engine.load(
                 found,
@@ -384,7 +356,7 @@ class Service:
             if event.after in (State.CLOSED, State.FAILED):
                 self._recordings.drop(event.version)
                 self._rounds.drop(event.version)
-                self._mirror.drop(event.version)
+                self._releases.mirror.drop(event.version)
             level = logging.ERROR if event.after is State.FAILED else logging.INFO
             _LOG.log(level, "%s: %s -> %s%s", event.version, event.before.value, event.after.value, _because(event.why))
         elif isinstance(event, Switched):

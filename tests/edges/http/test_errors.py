@@ -48,7 +48,7 @@ EXPECTED = {
     },
     502: {"origin_unavailable"},
     503: {"not_ready", "overloaded", "refused", "shutting_down", "journal_unavailable", "restore_failed"},
-    507: {"store"},
+    507: {"store", "insufficient_memory"},
 }
 
 

@@ -1,0 +1,80 @@
+"""Rollouts of the service: a plan, golden clips, copies, and who is told of the end."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from segue.errors import NotReady
+from segue.service import golden, webhook
+from segue.service.changes import Changes
+from segue.service.engine import Engine
+from segue.service.mirror import Mirror
+from segue.service.operations import Operation
+from segue.service.patience import Patience
+from segue.service.watch import Watch
+from segue.settings import Settings
+from segue.swap import Change, ModelSpec, Plan, RolloutReport, Runner, Switchboard, VersionId, plan_of
+
+
+class Releases:
+    """The rollouts of one service. Safe for threads."""
+
+    def __init__(
+        self,
+        board: Switchboard[Engine],
+        watch: Watch,
+        patience: Patience,
+        settings: Settings,
+        stopping: threading.Event,
+    ) -> None:
+        self._board = board
+        self._settings = settings
+        self._stopping = stopping
+        self.runner: Runner[Engine] = Runner(board, bake_s=settings.bake_s, ended=self._ended)
+        self.mirror = Mirror(board, self.runner, watch, patience)
+
+    def plan(self, given: Mapping[str, object]) -> Plan:
+        """A plan in the words of people (see ``plan_of``); the bake time is the service's, if it says none."""
+        return plan_of({"bake": self._settings.bake_s, **given})
+
+    def begin(
+        self, changes: Changes, wanted: ModelSpec | VersionId, plan: Plan, *, who: str, why: str = ""
+    ) -> Operation:
+        """Prepare a version, let it pass the golden clips, and take the first step; the answer is a RolloutReport.
+
+        Raises as ``Changes.rollout``.
+        """
+
+        def examine(operation: Operation, version: VersionId) -> None:
+            if plan.golden:
+                self._examine(operation, version, plan)
+
+        def begin(version: VersionId, change: Change) -> RolloutReport:
+            kept = self._settings.home / "rollouts" / f"{version}-{operation.id}" if plan.keep else None
+            self.mirror.begin(version, keep=plan.keep, directory=kept)
+            return self.runner.begin(version, plan, change=change)
+
+        operation = changes.rollout(wanted, who=who, why=why, examine=examine, begin=begin)
+        return operation
+
+    def _examine(self, operation: Operation, version: VersionId, plan: Plan) -> None:
+        """Raises GoldenFailed, InvalidPlan, NotReady."""
+        route = self._board.route
+        if route is None:
+            raise NotReady("nothing serves that the golden clips could be compared with: segue switch serves it")
+        progress: Callable[[str], None] = partial(operation.step, "golden")
+        with self._board.hold(route.primary) as serving, self._board.hold(version) as wanted:
+            found = golden.examine(
+                plan.golden,
+                serving.model.detector,
+                wanted.model.detector,
+                margin=plan.golden_margin,
+                progress=progress,
+            )
+        progress(str(found))
+
+    def _ended(self, report: RolloutReport) -> None:
+        if not report.plan["webhook"]:
+            return
+        facts = {name: getattr(report, name) for name in ("id", "version", "instead", "phase", "outcome", "who", "why")}
+        webhook.tell(report.plan["webhook"], facts | {"figures": dict(report.figures)}, self._stopping)

@@ -1,0 +1,34 @@
+"""Recordings that differ most are kept, and no more of them than asked for."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from segue.service.worst import Worst
+from segue.speech.detection import Detection, ModelIdentity
+from segue.speech.rules import Rules
+from segue.speech.segmenter import Segment
+
+ONE = Detection((Segment(0, 100),), 1000, Rules.of(), ModelIdentity("a/b", None, "", "va"))
+OTHER = replace(ONE, segments=(Segment(0, 300),), model=ModelIdentity("a/b", None, "", "vb"))
+
+
+def test_the_most_different_stay(tmp_path: Path) -> None:
+    """Their bytes as they came, and both answers beside them; those alike are never kept."""
+    worst = Worst(tmp_path / "kept", 2)
+    for difference, source in ((0.3, b"c"), (0.0, b"alike"), (0.5, b"b"), (0.1, b"d"), (0.9, b"a")):
+        worst.offer(difference, source, (ONE, OTHER))
+    kept = {path.read_bytes() for path in (tmp_path / "kept").glob("*.audio")}
+    assert kept == {b"a", b"b"}
+    told = [json.loads(path.read_text()) for path in sorted((tmp_path / "kept").glob("*.json"))]
+    assert [each["difference"] for each in told] == [0.5, 0.9]
+    assert told[0]["answers"] == [
+        {"version": "va", "segments": [[0, 100]]},
+        {"version": "vb", "segments": [[0, 300]]},
+    ]
+
+
+def test_a_disk_that_refuses_harms_nothing(tmp_path: Path) -> None:
+    """It is logged."""
+    (tmp_path / "file").write_text("x")
+    Worst(tmp_path / "file" / "kept", 2).offer(0.5, b"a", (ONE, OTHER))
