@@ -118,14 +118,14 @@ def test_failures_of_one_key_are_less_surprising_where_failures_come_together() 
 
 
 def test_a_key_on_trial_may_be_worse_than_those_of_the_primary() -> None:
-    """Of twenty keys that fail in 1 of 10: of one key it takes two more in a row than of as many keys."""
+    """Of twenty keys that fail in 1 of 10: of one key it takes seven in a row, of as many keys six."""
     needed = []
     for key in ("one", ""):
         guard, draw = Guard(), random.Random(1)
         for number in range(4000):
             guard.accept(primary(fault=Fault.RAISED if draw.random() < 0.1 else None, key=f"{number % 20}"))
         needed.append(failures_needed(guard, key=key))
-    assert needed == [8, 6]
+    assert needed == [7, 6]
 
 
 @pytest.mark.parametrize(("fault", "word"), [(Fault.HUNG, "hung"), (Fault.MALFORMED, "malformed")])
