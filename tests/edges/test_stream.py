@@ -154,6 +154,19 @@ def test_what_the_query_asks_for_decides(server: Running) -> None:
     assert told == expected(**asked) != expected()
 
 
+def test_mode_and_preset_of_the_query_are_the_stream_s_through_a_change(tmp_path: Path) -> None:
+    """A version of other options takes over: the stream keeps the mode and the preset that it asked for."""
+    with running(tmp_path) as server:
+        server.service.serve("first")
+        with server.open("mode=tight&preset=noisy") as client:
+            ready = client.hear("ready")
+            assert (ready["mode"], ready["preset"]) == ("tight", "noisy")
+            server.service.serve("second", Weights(0.2), mode="dynamic")
+            client.say(pcm16(SAID))
+            changed = client.hear("model_changed")
+            assert (changed["mode"], changed["preset"]) == ("tight", "noisy")
+
+
 @pytest.mark.parametrize("pieces", [1, 7, 1_001, 0])
 def test_messages_may_end_in_the_middle_of_a_sample(server: Running, pieces: int) -> None:
     """Whatever the sizes of the messages, in bytes, the events are the same; what is left of a sample is no sample."""

@@ -11,10 +11,13 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from scripts.speech import Conversation
 from segue.errors import AudioTooLong, InvalidParameter
+from segue.speech.agreement import agreement
 from segue.speech.detector import Detector
 from segue.speech.presets import Preset
 from segue.speech.scorer import Samples
+from segue.speech.segmenter import Segment
 from tests.fakes import loudness_detector
 from tests.speech.feeding import chunks, merged, pairs, random_sizes, run
 
@@ -105,6 +108,15 @@ def test_a_preset_of_one_s_own_can_be_asked_for(detector: Detector, speech: Samp
     (channel,) = detector.detect_channels(speech, sample_rate=RATE, preset=patient)
     assert pairs(channel) == expected
     assert merged(run(detector.stream(preset=patient), iter([speech]))) == expected
+
+
+def test_tight_mode_is_the_speech_and_little_more(detector: Detector, talk: Conversation) -> None:
+    """On speech whose boundaries are known it agrees with them better than the mode for recognisers does."""
+    true = [Segment(round(each.start_s * 1000), round(each.end_s * 1000)) for each in talk.utterances]
+    duration_ms = len(talk.samples) // 16
+    found = {mode: detector.detect(talk.samples, sample_rate=RATE, mode=mode) for mode in ("classic", "tight")}
+    error = {mode: agreement(true, answer, duration_ms).detection_error or 0 for mode, answer in found.items()}
+    assert error["tight"] < error["classic"]
 
 
 def test_the_limit_of_length_is_the_detector_s() -> None:

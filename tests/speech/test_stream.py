@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from segue.errors import InferenceFailed, InvalidParameter, InvalidSamples, StreamFinished
 from segue.speech.detector import Detector
-from segue.speech.rules import Rules
+from segue.speech.rules import MODES, Rules
 from segue.speech.scorer import Samples, Scorer, SilenceProbs
 from segue.speech.segmenter import Event, SpeechStarted
 from segue.speech.stream import DetectorStream
@@ -51,7 +51,7 @@ def test_probabilities_equal_the_reference(detector: Detector, shared_data: Path
             np.testing.assert_allclose(found, expected[name], atol=1e-4, rtol=0, err_msg=name)
 
 
-@pytest.mark.parametrize("mode", ["classic", "dynamic"])
+@pytest.mark.parametrize("mode", MODES)
 def test_events_do_not_depend_on_chunks(detector: Detector, long_speech: Samples, mode: str) -> None:
     """Whole, 60 ms, 200 ms, odd and random chunks give equal events, and merged they are the offline segments."""
     whole = run(detector.stream(mode=mode), iter([long_speech]))

@@ -16,6 +16,8 @@ import soundfile
 
 from segue.edges.http.schemas import Detected, Serving
 from segue.speech.formats import to_rttm
+from segue.speech.presets import PRESETS
+from segue.speech.rules import MODES
 from segue.speech.scorer import Samples
 from tests.edges.http.server import Address
 from tests.edges.http.service import LoudService, answering, loud_service, recording
@@ -110,6 +112,32 @@ def test_all_that_can_be_asked_for(address: Address) -> None:
     Detected.model_validate(found, extra="forbid")
     again = post(address, mode=found["mode"], **found["parameters"]).json()
     assert again["segments"] == found["segments"]
+
+
+def test_every_mode_and_preset_can_be_asked_for(address: Address) -> None:
+    """The answer and what would answer name the preset where it sets something in the mode, and no other."""
+    for mode in MODES:
+        for name, preset in PRESETS.items():
+            named = name if mode in preset.parameters else None
+            asked: dict[str, Any] = {"mode": mode, "preset": name if named else "none"}
+            found = post(address, **asked, parameters="true").json()
+            assert (found["mode"], found.get("preset")) == (mode, named)
+            assert found["segments"] == segments(recording(), **asked)
+            assert named is None or preset.parameters[mode].items() <= found["parameters"].items()
+            serving = requests.get(f"{address.url}/v1/serving", params=asked, timeout=30).json()
+            assert (serving["mode"], serving.get("preset")) == (mode, named)
+            Detected.model_validate(found, extra="forbid")
+            Serving.model_validate(serving, extra="forbid")
+
+
+def test_openapi_names_modes_presets_and_their_parameters(address: Address) -> None:
+    """With the modes in which each parameter decides."""
+    paths = requests.get(f"{address.url}/openapi.json", timeout=30).json()["paths"]
+    given = {each["name"]: each for each in paths["/v1/detect"]["post"]["parameters"]}
+    assert given["mode"]["schema"]["enum"] == list(MODES)
+    assert set(PRESETS) < set(given["preset"]["schema"]["enum"])
+    assert "of mode tight;" in given["threshold"]["description"]
+    assert "of mode classic and dynamic;" in given["do_extend"]["description"]
 
 
 def test_channels_can_be_split(address: Address) -> None:
