@@ -1,5 +1,7 @@
 """An evaluation in words and columns."""
 
+import re
+
 import pytest
 
 from segue.edges.eval.tables import print_differences, print_evaluated, print_shifts, print_verdict, verdict
@@ -33,7 +35,7 @@ def test_rows_and_total(capsys: pytest.CaptureFixture[str]) -> None:
     print_evaluated(each, total(each), in_frames=False, folder="no directory")
     print_shifts([total(each)])
     _, one, two, whole, _, starts, ends, _ = capsys.readouterr().out.splitlines()
-    assert one.split() == ["a\\x1b.wav", "1.0", "s", "0.0", "s", "-", "0.000", "-", "-", "-", "-", "-"]
+    assert one.split() == ["a\\x1b.wav", "1.0", "0.0", "-", "0.000", "-", "-", "-", "-", "-"]
     assert two.split()[-4:] == ["1.000", "0.960", "0.980", "0.960"]
     assert whole.startswith("total")
     assert starts == "starts: median +20 ms, 90 % from +20 to +20 ms (1 matched)"
@@ -52,3 +54,18 @@ def test_differences_have_a_row_each_and_a_sentence(capsys: pytest.CaptureFixtur
     assert "seed 3" in said
     print_verdict(dict.fromkeys(METRICS, Difference(0.5, 0.6)), ("a=1", "a=2"), seed=3)
     assert "chance is not ruled out" in capsys.readouterr().out
+
+
+def test_names_are_whole_in_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has no room goes on below; nothing becomes an ellipsis."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "60")
+    one = evaluate("a-rather-long-name-of-a-recording.wav", [Segment(0, 500)], [Segment(20, 500)], 1000)
+    print_evaluated([one], total([one]), in_frames=False, folder="no directory")
+    said = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, said.splitlines())) <= 60
+    assert "…" not in said
+    assert "".join(line.split()[0] for line in said.splitlines() if line[:1] not in ("", " ", "t")) == one.name

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -30,12 +31,12 @@ def print_evaluated(
     evaluated: Sequence[Evaluated], whole: Evaluated, *, in_frames: bool, folder: str, title: str = ""
 ) -> None:
     """A row a recording, named as it is inside the folder, and one for all."""
-    table = _table(printable(title), "audio", "speech", *(metric.label for metric in METRICS.values()))
+    table = _table(printable(title), "audio, s", "speech, s", *(metric.label for metric in METRICS.values()))
     for one in (*evaluated, whole):
         name = os.path.relpath(one.name, folder) if one is not whole and os.path.isdir(folder) else one.name
         found = one.agreement(in_frames=in_frames)
         figures = [_figure(metric.of(found)) for metric in METRICS.values()]
-        table.add_row(printable(name), f"{one.duration_ms / 1000:.1f} s", f"{one.ms.reference / 1000:.1f} s", *figures)
+        table.add_row(printable(name), f"{one.duration_ms / 1000:.1f}", f"{one.ms.reference / 1000:.1f}", *figures)
     _print(table)
 
 
@@ -115,8 +116,10 @@ def verdict(name: str, found: Difference) -> str:
 
 def _table(*titles: str) -> Table:
     table = Table(*titles, box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"  # in a narrow terminal all is still whole
     for column in table.columns[1:]:
-        column.justify = "right"
+        column.justify, column.min_width = "right", len("0.000")
     return table
 
 
@@ -140,4 +143,7 @@ def _print(what: Any) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = 1000  # for a program or a file: one line a row
-    console.print(what, soft_wrap=isinstance(what, str))
+    with console.capture() as printed:
+        console.print(what, soft_wrap=isinstance(what, str))
+    for line in printed.get().splitlines():
+        click.echo(line.rstrip())
