@@ -45,8 +45,8 @@ def test_a_process_that_stood_still_has_not_stalled() -> None:
     """Nobody looked for longer than the limit: the machine slept, and each call has its time from then on."""
     watch, gone = Watch(0.05), list[str]()
     with watch.over(lambda: gone.append("x")) as running:
-        running.beat_at_s -= 1
-        watch._looked_at_s -= 3
+        running.beat_at_s -= 10
+        watch._looked_at_s -= 11
         watch.look()
         assert gone == []
         running.beat_at_s -= 5

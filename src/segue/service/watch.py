@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 _LOG = logging.getLogger(__name__)
 
-_STOOD_S = 2.0
-"""Who looks comes by much more often than that, unless the whole process stands still."""
+_MOST_S = 0.5
+"""So much counts between two looks at the most: who looks comes by more often, unless the whole process stands still."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,11 +57,11 @@ class Watch:
                 self._running.discard(running)
 
     def look(self) -> None:
-        """Give up what has stalled. Where the whole process stood still (stopped, or its machine), that is no stall."""
+        """Give up what has stalled. While the whole process stands still, nothing stalls."""
         now_s = time.monotonic()
-        stood_s, self._looked_at_s = now_s - self._looked_at_s, now_s
+        stood_s, self._looked_at_s = now_s - self._looked_at_s - _MOST_S, now_s
         with self._lock:
-            if stood_s > max(self.stall_s / 2, _STOOD_S):
+            if stood_s > 0:
                 for running in self._running:
                     running.beat_at_s += stood_s
             stalled = [running for running in self._running if now_s - running.beat_at_s > running.limit_s]
