@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from segue.errors import AudioUndecodable, InferenceFailed, InvalidParameter, NotReady, UnknownVersion, VersionNotReady
+from segue.errors import (
+    AudioUndecodable,
+    InferenceFailed,
+    InvalidParameter,
+    ModelDied,
+    NotReady,
+    UnknownVersion,
+    VersionNotReady,
+)
 from segue.service.fall import item_of
 from segue.service.patience import Patience
 from segue.service.recordings import Answer, Ask, Call, Recordings
@@ -373,6 +381,24 @@ def test_what_a_new_version_fails_at_is_answered_by_the_old_one(place: str) -> N
         True,
     )
     assert fell.item == item_of(recording())
+
+
+def test_what_was_in_a_version_that_died_is_answered_by_what_serves_then() -> None:
+    """Its calls come back when it has left the route already, and no version has to prove itself any more."""
+    world, gate = World("a", "b"), Gate()
+    world.serve("b")
+
+    def die(_: object) -> None:
+        gate()
+        raise ModelDied("its process was killed")
+
+    world.during["b"] = die
+    call = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    world.board.fail(world.versions["b"], "its process was killed")
+    gate.open.set()
+    assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+    assert [(fell.version, fell.answered) for fell in world.fallen] == [(world.versions["b"], True)]
 
 
 def test_what_both_fail_at_is_not_blamed_on_the_new_one() -> None:

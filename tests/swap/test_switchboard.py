@@ -499,6 +499,22 @@ def test_a_failed_version_closes_when_its_last_lease_comes_back() -> None:
     assert (status.state, status.failure) == (State.FAILED, "three in a row")
 
 
+def test_what_serves_answers_for_one_that_has_failed() -> None:
+    """Whatever it was in the route; nobody answers where nothing serves, or for one that was merely superseded."""
+    world = World()
+    a, b, c = world.ready("a", "b", "c")
+    assert world.board.instead_of(a) is None
+    for version in (a, b, c):
+        world.board.switch(Route(version))
+    assert world.board.instead_of(a) is None
+    world.board.fail(a, "its process was killed")
+    assert world.board.instead_of(a) == c
+    world.board.fail(c, "its process was killed")
+    assert world.board.instead_of(c) == world.board.instead_of(a) == b
+    world.board.fail(b, "its process was killed")
+    assert world.board.instead_of(b) is None
+
+
 @pytest.mark.parametrize("role", ["canary", "shadow"])
 def test_a_failed_trial_leaves_the_route_and_the_primary_stays(role: str) -> None:
     """A trial that fails is taken out; nobody else notices."""

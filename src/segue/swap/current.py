@@ -198,11 +198,12 @@ class Current(Generic[T]):
         return (Route(route.canary) if route.canary and self._is_loaded(route.canary) else None), self.back
 
     def instead_of(self, version: VersionId) -> VersionId | None:
-        """The version that this one would replace, or has replaced lately."""
+        """The version that this one would replace, or has replaced lately; of one that has failed, what serves now."""
         route = self.route
         if route is None:
             return None
-        if version in (route.canary, route.shadow):
+        has_failed = version not in route.versions and self._fleet.find(version).state is State.FAILED
+        if version in (route.canary, route.shadow) or has_failed:
             return route.primary
         before = self.back[-1].primary if self.back and version == route.primary else version
         is_warm = before != version and self._fleet.find(before).state is State.READY

@@ -175,6 +175,7 @@ class Switchboard(Generic[T]):
         """The version that answers what this one fails at, while this one has to prove itself; else None.
 
         On trial, that is the primary that it would replace; as primary, the one before, for as long as that is warm.
+        When it has failed, it is what serves: calls that were in it may come back after the route has left it.
         """
         with self._lock:
             return self._current.instead_of(version)
