@@ -1,5 +1,6 @@
 """Live streams through the real model: FunASR's events, chunk invariance, changing scorers."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from segue.errors import InferenceFailed, InvalidParameter, InvalidSamples, Stre
 from segue.speech.detector import Detector
 from segue.speech.rules import MODES, Rules
 from segue.speech.scorer import Samples, Scorer, SilenceProbs
-from segue.speech.segmenter import Event, SpeechStarted
+from segue.speech.segmenter import Event, SpeechEnded, SpeechStarted
 from segue.speech.stream import DetectorStream
 from tests.fakes import LoudnessScorer, loudness_detector
 from tests.speech.feeding import chunks, constant, merged, pairs, random_sizes, run
@@ -196,6 +197,26 @@ def test_an_open_utterance_survives_and_asked_for_values_stay(
     stream.adopt(twin.scorer, Rules.of({"speech_noise_thres": 0.1, "max_end_silence_time": 200}))
     assert stream.is_open
     assert (stream.rules.max_end_silence_time, stream.rules.speech_noise_thres) == (2000, 0.1)
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.permutations(MODES, 2)))
+def test_an_open_utterance_survives_a_change_of_mode(
+    detector: Detector, twin: Detector, speech: Samples, before: str, after: str
+) -> None:
+    """A version of another mode takes over: what is open stays open, ends once, and nothing overlaps."""
+    mine, theirs = (each.rules.asking({"mode": mode}) for each, mode in ((detector, before), (twin, after)))
+    for at in range(RATE, len(speech), 3 * RATE):
+        stream = DetectorStream(detector.scorer, mine)
+        events = stream.accept(speech[:at])
+        was_open = stream.is_open
+        stream.adopt(twin.scorer, theirs)
+        assert (stream.is_open, stream.rules.mode) == (was_open, after)
+        events += stream.accept(speech[at:]) + stream.finish()
+        for started, ended in zip(events[::2], events[1::2], strict=True):
+            assert isinstance(started, SpeechStarted)
+            assert isinstance(ended, SpeechEnded)
+            assert started.at_ms == ended.segment.start_ms
+        assert all(one[1] <= other[0] for one, other in itertools.pairwise(merged(events)))
 
 
 def test_another_rate_or_frame_is_refused_and_the_stream_goes_on(detector: Detector, speech: Samples) -> None:

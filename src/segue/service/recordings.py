@@ -42,7 +42,7 @@ _BLOCK_S = 20.0
 class Ask:
     """What is asked of a recording. ``key`` decides the side in a canary; ``version`` wants that one and no other.
 
-    ``asked``: mode and decision parameters, by FunASR's names.
+    ``asked``: mode, preset and decision parameters.
     """
 
     key: str
