@@ -149,13 +149,11 @@ class Store:
         A record that cannot be read does not mean a first use: unless ``expected`` holds ``pinned`` digests, which say
         the same as the record did, that is a StoreError.
         """
-        ref = self._ref(model_id, revision)
+        ref, what = self._ref(model_id, revision), f"{model_id}@{revision} from {origin}"
         with translated(self.root):
-            what = f"{model_id}@{revision} from {origin}"
             files = _measure(source, layout=layout, expected=expected or {}, what=what)
-        missing = layout.lacks([file.name for file in files])
-        if missing:
-            raise ModelIncomplete(f"{model_id}@{revision} from {origin} has no {missing}; a model needs {layout}")
+        if missing := layout.lacks([file.name for file in files]):
+            raise ModelIncomplete(f"{what} has no {missing}; a model needs {layout}")
         by_name = {file.name: file.sha256 for file in files}
         record = Record(
             model_id=model_id,

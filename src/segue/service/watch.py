@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 _LOG = logging.getLogger(__name__)
 
 _MOST_S = 0.5
-"""So much counts between two looks at the most: who looks comes by more often, unless the whole process stands still."""
+"""So much counts between two looks at the most: who looks comes by more often, unless all stands still."""
 
 
 @dataclass(slots=True, eq=False)

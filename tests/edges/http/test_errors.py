@@ -37,7 +37,8 @@ EXPECTED = {
     413: {"body_too_large", "audio_too_long"},
     415: {"unsupported_media_type"},
     422: {
-        *("invalid_parameter", "invalid_model_id", "invalid_route", "invalid_plan", "golden_failed", "preparation_failed"),
+        *("invalid_parameter", "invalid_model_id", "invalid_route", "preparation_failed"),
+        *("invalid_plan", "golden_failed"),
         *("audio", "audio_empty", "audio_undecodable", "audio_truncated", "no_audio_track", "invalid_samples"),
         *("model", "model_invalid", "model_incomplete", "model_unsupported", "digest_mismatch"),
     },
