@@ -211,6 +211,15 @@ class Fleet(Generic[T]):
             todo.doomed.append((life, life.unload()))
             life.closing = True
 
+    def unstrand(self, life: Incarnation[T]) -> None:
+        """A call on it that never came back was ended by force: its model is closed like any other."""
+        todo = Todo[T]()
+        with self.lock:
+            life.abandoned -= 1
+            life.version.stranded -= life.abandoned == 0
+            self.doom(life, todo)
+        self.do(todo)
+
     def is_healthy(self, name: VersionId) -> bool:
         """Under the lock: whether it has not failed."""
         return self.find(name).state is not State.FAILED

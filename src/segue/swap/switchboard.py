@@ -213,7 +213,7 @@ class Switchboard(Generic[T]):
             ):  # a version has failed; that one closes is written by the next sweep: a request waits for no disk
                 self.journal.flush()
         if outcome is Outcome.ABANDONED and self._end_calls(lease.model):
-            self._unstrand(life)
+            self._fleet.unstrand(life)
         return True
 
     def _strand(self, life: Incarnation[T], todo: Todo[T]) -> None:
@@ -222,15 +222,6 @@ class Switchboard(Generic[T]):
         life.version.stranded += life.abandoned == 1
         if life.can_serve and life is life.version.current:
             self._current.take_out(life.version, "a call passed its deadline and was abandoned", "", todo)
-
-    def _unstrand(self, life: Incarnation[T]) -> None:
-        """The call that never came back was ended by force: the model is closed like any other."""
-        todo = Todo[T]()
-        with self._lock:
-            life.abandoned -= 1
-            life.version.stranded -= life.abandoned == 0
-            self._fleet.doom(life, todo)
-        self._fleet.do(todo)
 
     # -- changes of the route --------------------------------------------------------------------------------------
 
