@@ -500,19 +500,32 @@ def test_a_failed_version_closes_when_its_last_lease_comes_back() -> None:
 
 
 def test_what_serves_answers_for_one_that_has_failed() -> None:
-    """Whatever it was in the route; nobody answers where nothing serves, or for one that was merely superseded."""
+    """Whatever it was in the route; nobody does where nothing serves."""
     world = World()
     a, b, c = world.ready("a", "b", "c")
-    assert world.board.instead_of(a) is None
     for version in (a, b, c):
         world.board.switch(Route(version))
-    assert world.board.instead_of(a) is None
     world.board.fail(a, "its process was killed")
-    assert world.board.instead_of(a) == c
+    assert world.board.answers_for(a) == c
     world.board.fail(c, "its process was killed")
-    assert world.board.instead_of(c) == world.board.instead_of(a) == b
+    assert world.board.answers_for(c) == world.board.answers_for(a) == b
     world.board.fail(b, "its process was killed")
-    assert world.board.instead_of(b) is None
+    assert world.board.answers_for(b) is None
+
+
+def test_what_serves_answers_for_calls_on_what_the_route_has_left() -> None:
+    """Taken back or replaced while a call was in it: if that fails, what serves answers; nobody does for that."""
+    world = World()
+    a, b = world.ready("a", "b")
+    assert world.board.answers_for(a) is None
+    world.board.switch(Route(a))
+    assert world.board.answers_for(a) is None
+    world.board.switch(Route(a, canary=b, canary_share=0.5))
+    assert (world.board.answers_for(a), world.board.answers_for(b)) == (None, a)
+    world.board.rollback()
+    assert world.board.answers_for(b) == a
+    world.board.switch(Route(b))
+    assert (world.board.answers_for(a), world.board.answers_for(b)) == (b, a)
 
 
 @pytest.mark.parametrize("role", ["canary", "shadow"])

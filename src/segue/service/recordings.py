@@ -174,7 +174,7 @@ class Recordings:
 
     def _falls_back(self, call: Call, lease: Lease[Engine], error: SegueError) -> bool:
         """Begin it again on the version that this one would replace; False where there is none, or it was already."""
-        instead = self._board.instead_of(lease.version)
+        instead = self._board.answers_for(lease.version)
         if instead is None or call.fall is not None or call.ask.version is not None:
             return False
         call.fall = Fall.of(lease, error, item=item_of(call.source))

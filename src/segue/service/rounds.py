@@ -327,7 +327,7 @@ class Rounds:
     def _falls_back(self, each: Round) -> bool:
         """Let the stream go on, or open, on the version that this one would replace; False where there is none."""
         live, place, version = each.live, each.live.place, each.lease.version
-        if self._board.instead_of(version) is None:
+        if self._board.answers_for(version) is None:
             return False
         place.fall = Fall.of(each.lease, each.error, item=live.ask.key)
         place.refused, place.refused_until_s = version, self._clock() + _TRY_AGAIN_S

@@ -198,16 +198,20 @@ class Current(Generic[T]):
         return (Route(route.canary) if route.canary and self._is_loaded(route.canary) else None), self.back
 
     def instead_of(self, version: VersionId) -> VersionId | None:
-        """The version that this one would replace, or has replaced lately; of one that has failed, what serves now."""
+        """The version that this one would replace, or has replaced lately."""
         route = self.route
         if route is None:
             return None
-        has_failed = version not in route.versions and self._fleet.find(version).state is State.FAILED
-        if version in (route.canary, route.shadow) or has_failed:
+        if version in (route.canary, route.shadow):
             return route.primary
         before = self.back[-1].primary if self.back and version == route.primary else version
         is_warm = before != version and self._fleet.find(before).state is State.READY
         return before if is_warm else None
+
+    def answers_for(self, version: VersionId) -> VersionId | None:
+        """``instead_of``; of one that has left the route, what serves now."""
+        route = self.route
+        return self.instead_of(version) if route is None or version in route.versions else route.primary
 
     def _is_loaded(self, name: VersionId) -> bool:
         return self._fleet.find(name).current.can_serve

@@ -172,13 +172,17 @@ class Switchboard(Generic[T]):
         return serving.choose(key).version.id
 
     def instead_of(self, version: VersionId) -> VersionId | None:
-        """The version that answers what this one fails at, while this one has to prove itself; else None.
+        """The version beside which this one has to prove itself; else None.
 
         On trial, that is the primary that it would replace; as primary, the one before, for as long as that is warm.
-        When it has failed, it is what serves: calls that were in it may come back after the route has left it.
         """
         with self._lock:
             return self._current.instead_of(version)
+
+    def answers_for(self, version: VersionId) -> VersionId | None:
+        """The version that answers what this one fails at: ``instead_of``; what serves, once the route has left it."""
+        with self._lock:
+            return self._current.answers_for(version)
 
     def tell(self, event: Event) -> None:
         """Let the listeners know of a fact that only the caller knows. With no lock held."""
