@@ -33,21 +33,33 @@ class Answered:
     status: int
     body: Any
     """JSON; the text of what went wrong where the connection broke (status 0)."""
+    key: str = ""
 
 
 class FileClients:
     """Threads that send one recording after the other, each on a connection of its own, while the block lasts.
 
-    Nothing is tried again: whatever does not succeed is in ``answers``.
+    Nothing is tried again: whatever does not succeed is in ``answers``. ``key``: of a client's request, by their
+    numbers; none where it is empty. ``every_s``: from one request of a client to its next one, where that is longer
+    than the answer takes.
     """
 
     def __init__(
-        self, server: Server, recordings: Sequence[bytes], asks: Sequence[Mapping[str, str]], *, clients: int
+        self,
+        server: Server,
+        recordings: Sequence[bytes],
+        asks: Sequence[Mapping[str, str]],
+        *,
+        clients: int,
+        key: Callable[[int, int], str] = lambda _client, _request: "",
+        every_s: float = 0.0,
     ) -> None:
         self.answers: list[Answered] = []
         self._server = server
         self._recordings = recordings
         self._asks = asks
+        self._key = key
+        self._every_s = every_s
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._client, args=(number,)) for number in range(clients)]
 
@@ -61,23 +73,30 @@ class FileClients:
         for thread in self._threads:
             thread.join(TIMEOUT_S)
 
-    def _client(self, at: int) -> None:
+    def _client(self, client: int) -> None:
+        at, count, began_s = client, 0, time.monotonic() + self._every_s * client / len(self._threads)
         with requests.Session() as session:
-            while not self._stop.is_set():
-                self.answers.append(self._send(session, at % len(self._recordings), self._asks[at % len(self._asks)]))
-                at += 7  # all recordings with all asks, in the end: their numbers have no factor 7
+            while not self._stop.wait(max(0.0, began_s - time.monotonic()) if self._every_s else 0):
+                asked, key = self._asks[at % len(self._asks)], self._key(client, count)
+                self.answers.append(self._send(session, at % len(self._recordings), asked, key))
+                at, count, began_s = at + 7, count + 1, began_s + self._every_s
+                # All recordings with all asks, in the end: their numbers have no factor 7.
 
-    def _send(self, session: requests.Session, number: int, asked: Mapping[str, str]) -> Answered:
+    def _send(self, session: requests.Session, number: int, asked: Mapping[str, str], key: str) -> Answered:
         began_s = time.time()
         body: Any
         try:
             answer = session.post(
-                f"{self._server.url}/v1/detect", self._recordings[number], params=dict(asked), timeout=TIMEOUT_S
+                f"{self._server.url}/v1/detect",
+                self._recordings[number],
+                params=dict(asked),
+                headers={"X-Segue-Key": key} if key else {},
+                timeout=TIMEOUT_S,
             )
             status, body = answer.status_code, answer.json()
         except (requests.RequestException, ValueError) as error:
             status, body = 0, repr(error)
-        return Answered(number, asked, began_s, time.time(), status, body)
+        return Answered(number, asked, began_s, time.time(), status, body, key)
 
 
 @dataclass(frozen=True, slots=True)

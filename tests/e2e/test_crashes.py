@@ -1,12 +1,11 @@
 """kill -9 at any moment: what was acknowledged serves again."""
 
 import random
-import sqlite3
 import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from segue.swap import VersionId
 from tests.e2e.drill import Operator, full, recordings, report, small
 from tests.e2e.load import Answered
 from tests.e2e.server import Server, home_with, until
-from tests.e2e.truth import Truth
+from tests.e2e.truth import Truth, check_journal
 from tests.e2e.variants import Variant, variants
 
 
@@ -140,15 +139,5 @@ def _check(server: Server, truth: Truth, recording: bytes, possible: Sequence[Va
         body = client.detect(recording)
     truth.check_file(Answered(0, {}, 0, 0, 200, body), recording)
     assert body["model"]["version"] == primary
-    _check_journal(server.home / "journal.db")
+    check_journal(server.home / "journal.db")
     return served[primary]
-
-
-def _check_journal(path: Path) -> None:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        numbers = [number for (number,) in connection.execute("SELECT seq FROM rows ORDER BY seq")]
-    assert numbers == list(range(1, len(numbers) + 1))
-    assert sorted(each.name for each in path.parent.glob("journal*")) == [
-        each for each in ("journal.db", "journal.db-shm", "journal.db-wal") if (path.parent / each).exists()
-    ]

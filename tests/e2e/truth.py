@@ -1,7 +1,10 @@
 """What each version answers alone, computed in this process, and how an answer of the service is held against it."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,10 +61,10 @@ class Truth:
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    def check_stream(self, heard: Heard) -> int:
+    def check_stream(self, heard: Heard, *, at_fault: Set[VersionId] = frozenset()) -> int:
         """Assert that the stream is whole, and as one segmenter makes it of each version's own probabilities and rules.
 
-        How often it changed versions.
+        From versions ``at_fault`` it may be taken whatever its policy. How often it changed versions.
         """
         said = heard.messages
         assert not heard.failure, f"a stream broke: {heard.failure}, after {said[-3:]}"
@@ -70,14 +73,16 @@ class Truth:
         assert not errors, f"a stream was told {errors[0]}"
         told = [_flat(message) for message in said if message["type"] != "probabilities"]
         changes = [message for message in told if message["type"] == "model_changed"]
-        expected = self._expected(heard, changes)
+        expected = self._expected(heard, changes, at_fault)
         for at, (message, wanted) in enumerate(zip(told, expected, strict=False)):
             given = {name: message.get(name) for name in wanted}
             assert given == wanted, f"message {at} of {heard.live} is {message}, not {wanted}; before it: {told[:at]}"
         assert len(told) == len(expected), f"{heard.live}: {told[len(expected) :]} or {expected[len(told) :]}"
         return len(changes)
 
-    def _expected(self, heard: Heard, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _expected(
+        self, heard: Heard, changes: Sequence[Mapping[str, Any]], at_fault: Set[VersionId]
+    ) -> list[dict[str, Any]]:
         live, audio = heard.live, heard.audio
         asked = {name: value for name, value in live.query.items() if name not in NOT_DECISIONS}
         path = [Stretch(VersionId(heard.messages[0]["model"]["version"]), 0)]
@@ -92,7 +97,8 @@ class Truth:
             if number == 0:
                 expected.append({"type": "ready", **model})
             else:
-                if heard.policy == "at-silence" and "deadline_s" not in live.query:
+                may_wait = heard.policy == "at-silence" and "deadline_s" not in live.query
+                if may_wait and path[number - 1].version not in at_fault:
                     assert not segmenter.is_open, f"{live} was moved in the middle of an utterance"
                 moved = {"from": path[number - 1].version, "at_ms": FRAME_MS * stretch.frame}
                 expected.append({"type": "model_changed", **moved, **model})
@@ -201,6 +207,17 @@ def check_lives(server: Server, answers: Sequence[Answered]) -> int:
             f"{version} answered between {answer.began_s} and {answer.ended_s}; it lived {lives[version]}"
         )
     return closed
+
+
+def check_journal(path: Path) -> None:
+    """Assert that it is whole: its file, the numbers of its rows, and no other file beside it."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        numbers = [number for (number,) in connection.execute("SELECT seq FROM rows ORDER BY seq")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert sorted(each.name for each in path.parent.glob("journal*")) == [
+        each for each in ("journal.db", "journal.db-shm", "journal.db-wal") if (path.parent / each).exists()
+    ]
 
 
 def all_history(server: Server) -> list[dict[str, Any]]:

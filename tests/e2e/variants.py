@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ def variant(name: str, model: str | Path, home: Path, **options: Option) -> Vari
     detector = segue.load(str(model), settings=read_settings(home=home), **asked)
     spec = ModelSpec(str(model), None, options)
     return Variant(name, str(model), options, detector, Resolved(spec, detector.model.digest).version)
+
+
+def isolated(here: Variant) -> Variant:
+    """The same in a process of its own on the server; here it runs here."""
+    options = {**here.options, "isolate": True}
+    version = Resolved(ModelSpec(here.model, None, options), here.detector.model.digest).version
+    return replace(here, name=f"{here.name}, isolated", options=options, version=version)
 
 
 def variants(home: Path, model_directory: Path, folder: Path) -> list[Variant]:
@@ -97,4 +104,17 @@ def patient(model_directory: Path, directory: Path) -> Path:
     config = yaml.safe_load((directory / "config.yaml").read_text(encoding="utf-8"))
     config["model_conf"] |= {"max_end_silence_time": 1300, "window_size_ms": 300, "lookahead_time_end_point": 60}
     (directory / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return directory
+
+
+def mute(model_directory: Path, directory: Path) -> Path:
+    """Other weights: whatever it hears is silence."""
+    copy(model_directory, directory)
+    model = onnx.load(directory / "model.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.name == "encoder.out_linear2.linear.bias":
+            weight = numpy_helper.to_array(tensor).copy()
+            weight[0] += 1000
+            tensor.CopyFrom(numpy_helper.from_array(weight, tensor.name))
+    onnx.save(model, directory / "model.onnx")
     return directory
