@@ -20,7 +20,7 @@ from typing import Any
 from segue.errors import DigestMismatch, ModelError, ModelNotFound, OriginUnavailable, StoreError
 from segue.hub.layout import Layout
 from segue.hub.names import MOVING_NAMES, is_revision
-from segue.hub.origin import Fetched, HubRepo, Progress, said
+from segue.hub.origin import Fetched, HubRepo, Listing, Progress, said
 
 ANSWER_FACTOR = 10  # a server that took the connection has ten times as long for its first answer
 
@@ -63,16 +63,11 @@ def fetch(
 
     Raises ModelNotFound (ID or revision), OriginUnavailable, DigestMismatch, ModelIncomplete, StoreError (disk).
     """
-    if find_spec(hub.package) is None:
-        raise OriginUnavailable(f"{repo}: {hub.name}'s client is not installed: pip install 'segue[{hub.extra}]'")
     deadline_s = time.monotonic() + fetch_timeout_s
-    with _Child(hub, destination, connect_timeout_s=connect_timeout_s) as child:
-        child.expect("ready", repo, deadline_s=deadline_s)
-        child.ask(repo, destination, names=layout.names, ask_moving=not pins)  # pinned bytes cannot move
-        connected_s = time.monotonic() + connect_timeout_s + _STARTING_S
-        endpoint = child.expect("connected", repo, deadline_s=min(deadline_s, connected_s))["endpoint"]
-        answered_s = time.monotonic() + connect_timeout_s * ANSWER_FACTOR
-        listing = child.expect("listing", repo, deadline_s=min(deadline_s, answered_s))
+    with _Child(hub, repo, destination, connect_timeout_s=connect_timeout_s) as child:
+        endpoint, listing = child.listing(
+            repo, destination, names=layout.names, ask_moving=not pins, deadline_s=deadline_s
+        )
         files: dict[str, str | None] = listing["files"]
         names = layout.choose(files, pins=pins, where=str(repo))
         total_bytes = sum(listing["sizes"].get(name, 0) for name in names)
@@ -89,6 +84,18 @@ def fetch(
         moving=repo.revision in MOVING_NAMES if moving is None else moving,
         commit=listing["commit"],
     )
+
+
+def look(
+    hub: Hub, repo: HubRepo, scratch: Path, *, layout: Layout, connect_timeout_s: float, timeout_s: float
+) -> Listing:
+    """What a revision holds now, without any of its files; ``scratch`` is an empty directory. Raises as ``fetch``."""
+    deadline_s = time.monotonic() + timeout_s
+    with _Child(hub, repo, scratch, connect_timeout_s=connect_timeout_s) as child:
+        _, said = child.listing(repo, scratch, names=layout.names, ask_moving=True, deadline_s=deadline_s)
+    names = layout.choose(said["files"], pins={}, where=str(repo))
+    moving = repo.revision in MOVING_NAMES if said["moving"] is None else said["moving"]
+    return Listing({name: said["files"][name] for name in names}, moving=moving, commit=said["commit"])
 
 
 class _Count:
@@ -121,7 +128,10 @@ class _Count:
 class _Child:
     """The process of a hub's client. Leaving the ``with`` kills it, whatever it does."""
 
-    def __init__(self, hub: Hub, destination: Path, *, connect_timeout_s: float) -> None:
+    def __init__(self, hub: Hub, repo: HubRepo, destination: Path, *, connect_timeout_s: float) -> None:
+        """Raises OriginUnavailable when the hub's client is not installed."""
+        if find_spec(hub.package) is None:
+            raise OriginUnavailable(f"{repo}: {hub.name}'s client is not installed: pip install 'segue[{hub.extra}]'")
         self._hub = hub
         self._connect_timeout_s = connect_timeout_s
         self._log = destination / ".client.log"
@@ -144,6 +154,17 @@ class _Child:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.communicate()
+
+    def listing(
+        self, repo: HubRepo, destination: Path, *, names: tuple[str, ...], ask_moving: bool, deadline_s: float
+    ) -> tuple[str, dict[str, Any]]:
+        """(endpoint, the facts of the listing) of a revision."""
+        self.expect("ready", repo, deadline_s=deadline_s)
+        self.ask(repo, destination, names=names, ask_moving=ask_moving)  # pinned bytes cannot move
+        connected_s = time.monotonic() + self._connect_timeout_s + _STARTING_S
+        endpoint = self.expect("connected", repo, deadline_s=min(deadline_s, connected_s))["endpoint"]
+        answered_s = time.monotonic() + self._connect_timeout_s * ANSWER_FACTOR
+        return endpoint, self.expect("listing", repo, deadline_s=min(deadline_s, answered_s))
 
     def ask(self, repo: HubRepo, destination: Path, *, names: tuple[str, ...], ask_moving: bool) -> None:
         """Send the request. ``ask_moving``: whether the revision is a branch matters."""

@@ -62,3 +62,12 @@ class Fetched:
     promised: Mapping[str, str] = field(default_factory=dict)  # name -> SHA-256 as the origin states it
     moving: bool = False  # the revision is a branch: it may mean something else tomorrow
     commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a revision of a repository holds at this moment: the files that matter, each with its SHA-256 if listed."""
+
+    files: Mapping[str, str | None]
+    moving: bool
+    commit: str | None = None

@@ -31,7 +31,7 @@ _SHORT = 80  # characters of a reason in a line of progress; the error has it wh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Target:
+class Target:
     """What is to be had: a name decided on, what is known of its content, and whom to ask."""
 
     model_id: str
@@ -69,12 +69,12 @@ def resolve(
 
     Raises InvalidModelID, ModelNotFound, OriginUnavailable, DigestMismatch, ModelIncomplete, StoreError.
     """
-    directory = _as_directory(model, catalog)
+    directory = as_directory(model, catalog)
     if directory is not None:
         if revision is not None:
             raise InvalidModelID(f"{str(model)!r} is a directory, which has no revision {revision!r}: leave that out")
         return _from_directory(directory, catalog)
-    target = _decide(str(model), revision, catalog)
+    target = decide(str(model), revision, catalog)
     found = store.find(target.model_id, target.revision, whole=True)
     if found is None:
         pull = _Pull(
@@ -89,7 +89,7 @@ def resolve(
 # -- what is meant -------------------------------------------------------------------------------------------------
 
 
-def _as_directory(model: str | Path, catalog: Catalog) -> Path | None:
+def as_directory(model: str | Path, catalog: Catalog) -> Path | None:
     """The directory that is meant, or None for an ID. Raises ModelNotFound for a path that leads nowhere."""
     if isinstance(model, str):
         if "\0" in model:
@@ -106,7 +106,7 @@ def _as_directory(model: str | Path, catalog: Catalog) -> Path | None:
     return None
 
 
-def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
+def decide(text: str, revision: str | None, catalog: Catalog) -> Target:
     model_id, given = parse_model(text)
     if revision is not None and given not in (None, check_revision(revision)):
         raise InvalidModelID(f"{text!r} and revision {revision!r} contradict each other: give one of them")
@@ -115,7 +115,7 @@ def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
     if known is None:
         return _unknown(model_id, revision, catalog)
     cached_as = tuple(name for name in known.names if "/" in name)
-    target = _Target(
+    target = Target(
         model_id=known.model_id,
         revision=known.revision,
         layout=known.layout,
@@ -129,7 +129,7 @@ def _decide(text: str, revision: str | None, catalog: Catalog) -> _Target:
     return replace(target, revision=revision, pins={}, origins=(ModelScopeRepo(known.model_id, revision),))
 
 
-def _unknown(model_id: str, revision: str | None, catalog: Catalog) -> _Target:
+def _unknown(model_id: str, revision: str | None, catalog: Catalog) -> Target:
     """A model that the catalogue does not have: the hub that its ID means is asked, and nobody else."""
     close = tuple(catalog.close_names(model_id))
     if "/" not in model_id:
@@ -141,7 +141,7 @@ def _unknown(model_id: str, revision: str | None, catalog: Catalog) -> _Target:
     else:
         origin = ModelScopeRepo(model_id, revision or "master")  # what each hub means by no revision
         cached_as = (model_id,)
-    return _Target(
+    return Target(
         model_id=model_id,
         revision=origin.revision,
         layout=catalog.default_layout,
@@ -212,7 +212,7 @@ class _Pull:
     """One attempt to get a model into the store. The model's lock is held by the caller."""
 
     def __init__(
-        self, target: _Target, store: Store, *, catalog: Catalog, connect_timeout_s: float, progress: Progress
+        self, target: Target, store: Store, *, catalog: Catalog, connect_timeout_s: float, progress: Progress
     ) -> None:
         self.target = target
         self.store = store
