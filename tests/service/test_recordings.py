@@ -401,6 +401,30 @@ def test_what_was_in_a_version_that_died_is_answered_by_what_serves_then() -> No
     assert [(fell.version, fell.answered) for fell in world.fallen] == [(world.versions["b"], True)]
 
 
+@pytest.mark.parametrize("gone", ["taken back", "replaced"])
+def test_what_fails_on_a_version_that_the_route_has_left_is_answered_by_what_serves(gone: str) -> None:
+    """It was begun before, and its caller sees no failure."""
+    world, gate = World("a", "b"), Gate()
+    if gone == "taken back":
+        on_trial(world)
+    else:
+        world.serve("b")
+
+    def fail(_: object) -> None:
+        gate()
+        raise RuntimeError("broken")
+
+    world.during["b"] = fail
+    call = world.begin()
+    assert gate.reached.wait(PATIENCE_S)
+    if gone == "taken back":
+        world.board.rollback()
+    else:
+        world.serve("a")
+    gate.open.set()
+    assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+
+
 def test_what_both_fail_at_is_not_blamed_on_the_new_one() -> None:
     """The caller gets the old version's error: the input may be at fault."""
     world = World("a", "b")

@@ -921,6 +921,30 @@ def test_a_stream_does_not_see_a_new_version_fail(ask: dict[str, Any], wrong: st
 
 
 @pytest.mark.parametrize("wrong", ["raising", "answering_nan"])
+def test_a_pinned_stream_on_a_version_that_was_taken_back_does_not_see_it_fail(wrong: str) -> None:
+    """It stays there when the route goes back, as it asked for; at the first failure it goes over to what serves."""
+    world = World(bake_s=600)
+    bad, good, _ = three(world)
+    _on_trial(world, bad, good)
+    ear = world.listen(policy=Policy.PIN)
+    ear.say(talk(2, 1.0))
+    world.settle()
+    world.board.rollback()
+    ear.say(talk(3, 1.0))
+    world.settle()
+    assert ear.version == bad.id
+    setattr(bad.trouble, wrong, 10**6)
+    ear.say(talk(4, 1.0))
+    world.settle()
+    assert ear.version == good.id
+    ear.live.finish()
+    world.settle()
+    assert ear.of(Failed) == []
+    ear.check()
+    world.check_all_is_back()
+
+
+@pytest.mark.parametrize("wrong", ["raising", "answering_nan"])
 def test_a_stream_opens_elsewhere_if_a_version_on_trial_fails_at_that(wrong: str) -> None:
     """On the version that it would replace; the first that the stream hears is that it is open."""
     world = World(bake_s=600)
