@@ -4,9 +4,11 @@ back, and nobody who uses the service notices.
 Small forms run with the other tests; ``make drills`` runs the same code with the numbers of docs/reliability.md.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import subprocess
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,29 +16,19 @@ from typing import Any
 import pytest
 
 from scripts.speech import Samples
+from segue.errors import ServerRefused
 from tests.e2e.drill import Operator, full, recordings, report
 from tests.e2e.faulty import Command, at_fault, plugged
-from tests.e2e.load import FileClients, Live, LiveStreams
-from tests.e2e.server import START_S, Server, home_with, until
-from tests.e2e.truth import Truth, all_history, check_journal
-from tests.e2e.variants import Variant, isolated, patient, variant
+from tests.e2e.releases import Crowd, Release, Users, ended_at, version_of
+from tests.e2e.server import SEGUE, Server, home_with, until
+from tests.e2e.variants import Variant, isolated, mute, patient, variant
 
 STALL_S = 2.0
-POLICIES: Sequence[Mapping[str, str]] = ({}, {"policy": "at-silence"}, {"policy": "pin"}, {"probabilities": "true"})
 
 
 @pytest.fixture
 def home(tmp_path: Path, model_directory: Path) -> Path:
     return home_with(tmp_path / "home", model_directory)
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """How many use the service, and the share of a canary, in percent."""
-
-    clients: int
-    streams: int
-    share: float
 
 
 SMALL, FULL = Crowd(4, 6, 50), Crowd(16, 16, 10)
@@ -70,101 +62,6 @@ CASES = {
     "eats, isolated": Case("eats", r"took \d+ MB of memory", is_isolated=True),
     "dies, isolated": Case("dies", "its process was killed by SIGKILL", 5, third=False, is_isolated=True),
 }
-
-
-# -- who uses it ---------------------------------------------------------------------------------------------------
-
-
-class Users:
-    """File clients and live streams, and what they saw, held against the versions that they were told of."""
-
-    def __init__(self, server: Server, crowd: Crowd, speech: Samples, versions: Sequence[Variant]) -> None:
-        self.server = server
-        self.truth = Truth(versions)
-        self._files = recordings(speech, 8, seconds=9)
-        self.clients = FileClients(server, self._files, ({},), clients=crowd.clients, key=_conversation)
-        half = crowd.streams // 2
-        self.early = LiveStreams(server, _lives(0, half), speech)
-        self.late = LiveStreams(server, _lives(half, crowd.streams), speech)
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        """They use it for the length of the block, but for the ``late`` streams."""
-        with self.clients, self.early:
-            until(lambda: self.early.all(lambda heard: bool(heard.version)), "the first streams are open")
-            self.are_answered(20)
-            yield
-
-    def are_answered(self, more: int) -> None:
-        """Wait for so many answers more."""
-        wanted = len(self.clients.answers) + more
-        until(lambda: len(self.clients.answers) >= wanted, "clients are answered")
-
-    def check(self, *, at_fault: Sequence[Variant] = ()) -> Mapping[str, object]:
-        """No request has failed, no stream is broken, all that was answered is right, and all leases are back."""
-        until(lambda: not self.server.status()["streams"]["open"], "all streams are closed")
-        until(lambda: not any(each["leases"] for each in self.server.status()["versions"]), "all leases are back")
-        for answer in self.clients.answers:
-            self.truth.check_file(answer, self._files[answer.number])
-        doomed = {each.version for each in at_fault}
-        heard = [each for each in (*self.early.heard, *self.late.heard) if each.messages or each.failure]
-        moves = sum(self.truth.check_stream(each, at_fault=doomed) for each in heard)
-        check_journal(self.server.home / "journal.db")
-        return {"files": len(self.clients.answers), "streams": len(heard), "changes_of_version_in_streams": moves}
-
-    def by(self, version: Variant) -> int:
-        """How many recordings it has answered."""
-        return sum(_version(answer.body) == version.version for answer in self.clients.answers)
-
-    @property
-    def slowest_s(self) -> float:
-        """Of all answers."""
-        return max(answer.ended_s - answer.began_s for answer in self.clients.answers)
-
-
-def _conversation(client: int, request: int) -> str:
-    """Four requests of a client are of one conversation, which has a key; every third client sends none."""
-    return f"caller {client}, conversation {request // 4}" if client % 3 else ""
-
-
-def _lives(first: int, last: int) -> list[Live]:
-    return [
-        Live({"key": f"line-{n}", **POLICIES[n % len(POLICIES)]}, chunk_ms=(200, 100, 60)[n % 3], start_s=7.3 * n)
-        for n in range(first, last)
-    ]
-
-
-def _version(body: Any) -> str:
-    return str(body["model"]["version"]) if isinstance(body, dict) and "model" in body else ""
-
-
-# -- who releases --------------------------------------------------------------------------------------------------
-
-
-class Release:
-    """A rollout on the server."""
-
-    def __init__(self, server: Server, wanted: Variant, plan: Mapping[str, object]) -> None:
-        self._client = server.client("releaser")
-        self.id = self._client.post("/v1/rollouts", wanted.body | {"plan": dict(plan)}, read_timeout_s=START_S)["id"]
-
-    @property
-    def now(self) -> dict[str, Any]:
-        """As it is reported."""
-        found: dict[str, Any] = self._client.get(f"/v1/rollouts/{self.id}")
-        return found
-
-    def end(self, *, deadline_s: float) -> dict[str, Any]:
-        """As it ends."""
-        until(lambda: bool(self.now["is_over"]), f"{self.id} is over", deadline_s=deadline_s)
-        return self.now
-
-
-def _ended_at(server: Server, rollout_id: str) -> float:
-    """When the version before it served everyone again, seconds since 1970: the row of the journal."""
-    rows = all_history(server)
-    over = next(at for at, row in enumerate(rows) if row["verb"] == "end" and rollout_id in row["what"])
-    return float(next(row["at"] for row in rows[over:] if row["kind"] == "done"))
 
 
 def _bad(case: Case, home: Path, model_directory: Path, directory: Path) -> tuple[Variant, Command]:
@@ -202,11 +99,11 @@ def test_a_version_at_fault_is_taken_back_and_nobody_has_noticed(
                 ended = release.end(deadline_s=120)
                 users.are_answered(20)
         figures = users.check(at_fault=[bad])
-        times, back_at = command.times(), _ended_at(server, release.id)
+        times, back_at = command.times(), ended_at(server, release.id)
         assert server.status()["route"]["primary"] == good.version
         assert (ended["phase"], bool(re.search(case.why, ended["outcome"]))) == ("taken back", True), ended["outcome"]
         assert all(
-            _version(answer.body) == good.version for answer in users.clients.answers if answer.began_s > back_at
+            version_of(answer.body) == good.version for answer in users.clients.answers if answer.began_s > back_at
         )
     since_s = back_at - times[2 if case.third and len(times) > 2 else 0] if times else None
     if case.within_s is not None:
@@ -222,3 +119,138 @@ def test_a_version_at_fault_is_taken_back_and_nobody_has_noticed(
         slowest_answer_s=f"{users.slowest_s:.2f} (before {usual_s:.2f})",
         why=ended["outcome"],
     )
+
+
+# -- what is never wrong enough to fail ----------------------------------------------------------------------------
+
+
+def test_a_version_that_hears_no_speech_does_not_pass_golden_clips(
+    home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
+) -> None:
+    """It is refused, with the figures, before it gets a single request; what serves goes on."""
+    good, bad = variant("default", "fsmn-vad", home), variant("mute", mute(model_directory, tmp_path / "mute"), home)
+    (tmp_path / "golden").mkdir()
+    for number, recording in enumerate(recordings(long_speech, 3, seconds=9)):
+        (tmp_path / "golden" / f"{number}.wav").write_bytes(recording)
+    with Server(home) as server:
+        Operator(server).switch(good)
+        users = Users(server, SMALL, long_speech, [good, bad])
+        with users.at_work():
+            with pytest.raises(
+                ServerRefused, match=r"worse by more than 0\.01 on 3 golden clips: F1 0\.000"
+            ) as refused:
+                Release(server, bad, {"golden": str(tmp_path / "golden"), "canary": [50]})
+            users.are_answered(10)
+        users.check()
+        assert refused.value.code == "golden_failed"
+        assert users.by(bad) == 0
+        assert server.status()["rollout"] is None
+
+
+@pytest.mark.parametrize("crowd", [pytest.param(SMALL, id="small"), full(FULL)])
+def test_a_version_that_hears_no_speech_is_taken_back_where_a_bound_is_set(
+    crowd: Crowd, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
+) -> None:
+    """From the copies, before anybody was answered by it."""
+    good, bad = variant("default", "fsmn-vad", home), variant("mute", mute(model_directory, tmp_path / "mute"), home)
+    plan = {"shadow": 100, "canary": [crowd.share], "step": "1h", "min_requests": 20, "max_disagreement": 20}
+    with Server(home) as server:
+        Operator(server).switch(good)
+        users = Users(server, crowd, long_speech, [good, bad])
+        with users.at_work(), users.late:
+            release = Release(server, bad, plan)
+            ended = release.end(deadline_s=60)
+            users.are_answered(10)
+        figures = users.check()
+        assert users.by(bad) == 0
+    assert ended["phase"] == "taken back"
+    assert re.search(r"mirrored requests differ in 100\.0% of their speech; the plan allows 20\.0%", ended["outcome"])
+    report("A version that hears no speech, with a bound", seconds=f"{_took_s(ended):.1f}", **figures)
+
+
+# -- good ones -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Of a good version, to the end: who uses the service, and the plan."""
+
+    crowd: Crowd
+    plan: Mapping[str, object]
+    deadline_s: float
+
+
+QUICK = {"shadow": 100, "canary": [50], "step": "1s", "min_requests": 20, "bake": "2s"}
+WIDE = {"margin_failures": 0.25, "margin_latency": 3}
+"""Margins with which a few requests are evidence enough."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        pytest.param(Way(Crowd(6, 4, 50), QUICK | WIDE, 60), id="small"),
+        full(Way(Crowd(16, 16, 50), {"shadow": 20, "canary": [1, 10, 50], "step": "10s", "bake": "20s"}, 1500)),
+    ],
+)
+def test_a_good_version_gets_through_by_itself(
+    way: Way, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
+) -> None:
+    """``segue rollout --wait`` ends with 0: through copies, the canary's shares and its bake time to everybody; a key
+    that has been with it never goes back; and ``segue history`` tells the story."""
+    good, new = variant("default", "fsmn-vad", home), variant("new", patient(model_directory, tmp_path / "new"), home)
+    (tmp_path / "plan.json").write_text(json.dumps(way.plan), encoding="utf-8")
+    with Server(home) as server:
+        Operator(server).switch(good)
+        users = Users(server, way.crowd, long_speech, [good, new], seconds=2, key=_short_conversation)
+        with users.at_work(), users.late:
+            command = [SEGUE, "rollout", new.model, "--plan", str(tmp_path / "plan.json"), "--wait", "--json"]
+            began_s = time.time()
+            ran = subprocess.run(
+                command, env=server.environment, capture_output=True, text=True, check=False, timeout=way.deadline_s
+            )
+            users.are_answered(10)
+        figures = users.check()
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        ended, history = json.loads(ran.stdout), _history(server)
+        assert server.status()["route"]["primary"] == new.version
+    assert [stage["phase"] for stage in ended["stages"]] == [
+        *("shadow",),
+        *("canary" for _ in way.plan["canary"]),  # type: ignore[attr-defined]  # it is a list
+        *("bake", "done"),
+    ]
+    _check_keys(users, good, new)
+    for stage in ended["stages"][:-1]:
+        assert stage["why"][:30] in history, history
+    report(
+        f"A good version, by itself, under {way.crowd.clients} clients and {way.crowd.streams} streams",
+        seconds=f"{time.time() - began_s:.0f}",
+        steps="; ".join(f"{stage['at'] - began_s:.0f} s {stage['phase']} {stage['why']}" for stage in ended["stages"]),
+        answered_by_it=users.by(new),
+        **figures,
+    )
+
+
+def _short_conversation(client: int, request: int) -> str:
+    """Two requests each; every second client sends no key."""
+    return f"caller {client}, conversation {request // 2}" if client % 2 else ""
+
+
+def _check_keys(users: Users, good: Variant, new: Variant) -> None:
+    """The answers to a key come from the old version first, and from the new one from some moment on."""
+    versions: dict[str, list[str]] = {}
+    order: list[str] = [good.version, new.version]
+    for answer in sorted(users.clients.answers, key=lambda answer: answer.began_s):
+        if answer.key:
+            versions.setdefault(answer.key, []).append(version_of(answer.body))
+    for key, told in versions.items():
+        assert told == sorted(told, key=order.index), f"{key} went back: {told}"
+
+
+def _history(server: Server) -> str:
+    command = [SEGUE, "history", "-n", "100"]
+    ran = subprocess.run(command, env=server.environment, capture_output=True, text=True, check=True, timeout=30)
+    return " ".join(ran.stdout.split())
+
+
+def _took_s(ended: Mapping[str, Any]) -> float:
+    return float(ended["stages"][-1]["at"] - ended["stages"][0]["at"])
