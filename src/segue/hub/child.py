@@ -77,11 +77,10 @@ def fetch(
         for _ in names:
             child.expect("file", repo, deadline_s=deadline_s, waiting=counted)
         child.expect("done", repo, deadline_s=deadline_s)
-    moving = listing["moving"]
     return Fetched(
         origin=f"{hub.name} ({endpoint})",
         promised={name: sha256 for name in names if (sha256 := files[name])},
-        moving=repo.revision in MOVING_NAMES if moving is None else moving,
+        moving=_is_moving(repo, listing),
         commit=listing["commit"],
     )
 
@@ -92,10 +91,16 @@ def look(
     """What a revision holds now, without any of its files; ``scratch`` is an empty directory. Raises as ``fetch``."""
     deadline_s = time.monotonic() + timeout_s
     with _Child(hub, repo, scratch, connect_timeout_s=connect_timeout_s) as child:
-        _, said = child.listing(repo, scratch, names=layout.names, ask_moving=True, deadline_s=deadline_s)
-    names = layout.choose(said["files"], pins={}, where=str(repo))
-    moving = repo.revision in MOVING_NAMES if said["moving"] is None else said["moving"]
-    return Listing({name: said["files"][name] for name in names}, moving=moving, commit=said["commit"])
+        _, listing = child.listing(repo, scratch, names=layout.names, ask_moving=True, deadline_s=deadline_s)
+    files: dict[str, str | None] = listing["files"]
+    names = layout.choose(files, pins={}, where=str(repo))
+    return Listing({name: files[name] for name in names}, moving=_is_moving(repo, listing), commit=listing["commit"])
+
+
+def _is_moving(repo: HubRepo, listing: Mapping[str, Any]) -> bool:
+    """Whether the revision is a branch; by its name where the hub does not say."""
+    moving: bool | None = listing["moving"]
+    return repo.revision in MOVING_NAMES if moving is None else moving
 
 
 class _Count:

@@ -6,18 +6,15 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from segue.errors import OriginUnavailable
 from segue.hub.catalog import CATALOG, Catalog
 from segue.hub.filesystem import translated
 from segue.hub.origin import HubRepo, HuggingFaceRepo, Listing, ModelScopeRepo
 from segue.hub.resolved import ResolvedModel
-from segue.hub.resolver import Target, as_directory, decide, resolve
+from segue.hub.resolver import resolve
 from segue.hub.store import Store
-
-if TYPE_CHECKING:
-    from segue.hub.child import Hub
+from segue.hub.target import Target, as_directory, decide
 
 _log = logging.getLogger("segue.hub")
 
@@ -66,22 +63,20 @@ def newest(
 
 
 def _look(target: Target, scratch: Path, *, connect_timeout_s: float, timeout_s: float) -> Listing:
-    from segue.hub import child
+    from segue.hub import child  # only a look needs what they import
+    from segue.hub.hubs import hub_of
 
-    hub, repo = _hub_of(target)
+    repo = _repo(target)
     return child.look(
-        hub, repo, scratch, layout=target.layout, connect_timeout_s=connect_timeout_s, timeout_s=timeout_s
+        hub_of(repo), repo, scratch, layout=target.layout, connect_timeout_s=connect_timeout_s, timeout_s=timeout_s
     )
 
 
-def _hub_of(target: Target) -> "tuple[Hub, HubRepo]":
-    """Whom to ask what a branch is: the only origin of a model that is not pinned."""
-    from segue.hub.huggingface import HUGGING_FACE
-    from segue.hub.modelscope import MODELSCOPE
-
+def _repo(target: Target) -> HubRepo:
+    """Where a branch is asked for: the only origin of a model that is not pinned."""
     (repo,) = target.origins
     assert isinstance(repo, ModelScopeRepo | HuggingFaceRepo)
-    return MODELSCOPE if isinstance(repo, ModelScopeRepo) else HUGGING_FACE, repo
+    return repo
 
 
 def _of_now(
@@ -94,14 +89,15 @@ def _of_now(
 ) -> ResolvedModel:
     """What the branch holds, from the store if it is there."""
     from segue.hub import child
+    from segue.hub.hubs import hub_of
 
     revision = _name_of(target.revision, listing)
     found = store.find(target.model_id, revision)
     if found is None:
-        hub, repo = _hub_of(target)
+        repo = _repo(target)
         with store.stage() as directory, translated(store.root):
             fetched = child.fetch(
-                hub,
+                hub_of(repo),
                 repo,
                 directory,
                 layout=target.layout,

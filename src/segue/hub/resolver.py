@@ -1,11 +1,10 @@
 """A model's name in, a verified directory out: the one place that knows the order in which origins are asked."""
 
 import logging
-import os
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from segue.errors import (
@@ -21,30 +20,13 @@ from segue.hub.catalog import CATALOG, Catalog
 from segue.hub.digests import file_sha256
 from segue.hub.filesystem import translated
 from segue.hub.layout import Layout
-from segue.hub.names import ACCEPTED, ON_HUGGING_FACE, check_revision, names_hub, parse_model
-from segue.hub.origin import Fetched, HubRepo, HuggingFaceRepo, ModelScopeRepo, Origin, Progress, Wheel
-from segue.hub.resolved import DEFAULT_KIND, ModelFile, ResolvedModel
+from segue.hub.origin import Fetched, HuggingFaceRepo, ModelScopeRepo, Origin, Progress, Wheel
+from segue.hub.resolved import ModelFile, ResolvedModel
 from segue.hub.store import Store
+from segue.hub.target import Target, as_directory, decide, did_you_mean
 
 _log = logging.getLogger("segue.hub")
 _SHORT = 80  # characters of a reason in a line of progress; the error has it whole
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What is to be had: a name decided on, what is known of its content, and whom to ask."""
-
-    model_id: str
-    revision: str
-    layout: Layout
-    pins: Mapping[str, str]
-    cached_as: tuple[str, ...]  # the IDs under which ModelScope's cache may hold it
-    origins: tuple[Origin, ...]
-    close_names: tuple[str, ...] = ()
-    kind: str = DEFAULT_KIND
-
-    def __str__(self) -> str:
-        return f"{self.model_id}@{self.revision}"
 
 
 def resolve(
@@ -84,76 +66,6 @@ def resolve(
     elif found.note:
         _log.info("%s", found.note)
     return replace(found, kind=target.kind)
-
-
-# -- what is meant -------------------------------------------------------------------------------------------------
-
-
-def as_directory(model: str | Path, catalog: Catalog) -> Path | None:
-    """The directory that is meant, or None for an ID. Raises ModelNotFound for a path that leads nowhere."""
-    if isinstance(model, str):
-        if "\0" in model:
-            raise InvalidModelID(f"{model!r} is not a model: accepted is {ACCEPTED}")
-        if names_hub(model) or catalog.lookup(model.partition("@")[0]) is not None:
-            return None
-    text = str(model)
-    path = os.path.expanduser(text)  # os.path, because pathlib raises for names that are too long or no user's
-    if os.path.isdir(path):
-        return Path(path)
-    looks_like_path = isinstance(model, Path) or text.startswith((".", "~", os.sep)) or text.count(os.sep) > 1
-    if looks_like_path or os.path.exists(path):
-        raise ModelNotFound(f"{text!r} is not a directory: a model directory holds {catalog.default_layout}")
-    return None
-
-
-def decide(text: str, revision: str | None, catalog: Catalog) -> Target:
-    model_id, given = parse_model(text)
-    if revision is not None and given not in (None, check_revision(revision)):
-        raise InvalidModelID(f"{text!r} and revision {revision!r} contradict each other: give one of them")
-    revision = revision or given
-    known = catalog.lookup(model_id)
-    if known is None:
-        return _unknown(model_id, revision, catalog)
-    cached_as = tuple(name for name in known.names if "/" in name)
-    target = Target(
-        model_id=known.model_id,
-        revision=known.revision,
-        layout=known.layout,
-        pins=known.pins,
-        cached_as=cached_as,
-        origins=known.origins,
-        kind=known.kind,
-    )
-    if revision in (None, known.revision):
-        return target
-    return replace(target, revision=revision, pins={}, origins=(ModelScopeRepo(known.model_id, revision),))
-
-
-def _unknown(model_id: str, revision: str | None, catalog: Catalog) -> Target:
-    """A model that the catalogue does not have: the hub that its ID means is asked, and nobody else."""
-    close = tuple(catalog.close_names(model_id))
-    if "/" not in model_id:
-        raise InvalidModelID(f"{model_id!r} is not a known alias: accepted is {ACCEPTED}{_did_you_mean(close)}")
-    origin: HubRepo
-    if model_id.startswith(ON_HUGGING_FACE):
-        origin = HuggingFaceRepo(model_id.removeprefix(ON_HUGGING_FACE), revision or "main")
-        cached_as: tuple[str, ...] = ()
-    else:
-        origin = ModelScopeRepo(model_id, revision or "master")  # what each hub means by no revision
-        cached_as = (model_id,)
-    return Target(
-        model_id=model_id,
-        revision=origin.revision,
-        layout=catalog.default_layout,
-        pins={},
-        cached_as=cached_as,
-        origins=(origin,),
-        close_names=close,
-    )
-
-
-def _did_you_mean(close: tuple[str, ...]) -> str:
-    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
@@ -269,8 +181,7 @@ class _Pull:
 
     def _fetch(self, origin: Origin | None, directory: Path, *, share_s: float) -> Fetched | None:
         from segue.hub import child, modelscope_cache, pypi  # only a pull needs what they import
-        from segue.hub.huggingface import HUGGING_FACE
-        from segue.hub.modelscope import MODELSCOPE
+        from segue.hub.hubs import hub_of
 
         layout, pins = self.target.layout, self.target.pins
         match origin:
@@ -280,7 +191,7 @@ class _Pull:
                 )
             case ModelScopeRepo() | HuggingFaceRepo():
                 return child.fetch(
-                    MODELSCOPE if isinstance(origin, ModelScopeRepo) else HUGGING_FACE,
+                    hub_of(origin),
                     origin,
                     directory,
                     layout=layout,
@@ -301,7 +212,7 @@ class _Pull:
 
     def _verdict(self, failures: list[ModelError]) -> ModelError:
         """The error for the user: a single reason as it is, several in one line."""
-        close = _did_you_mean(self.target.close_names)
+        close = did_you_mean(self.target.close_names)
         if all(isinstance(error, ModelNotFound) for error in failures):
             return ModelNotFound("; ".join(map(str, failures)) + close)
         if len(failures) == 1 and not isinstance(failures[0], OriginUnavailable):
