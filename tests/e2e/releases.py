@@ -109,6 +109,13 @@ class Release:
         self._client = server.client("releaser")
         self.id = self._client.post("/v1/rollouts", wanted.body | {"plan": dict(plan)}, read_timeout_s=START_S)["id"]
 
+    @classmethod
+    def of(cls, server: Server, rollout_id: str) -> "Release":
+        """One that was begun, on a server that was started again maybe."""
+        release = cls.__new__(cls)
+        release._client, release.id = server.client("releaser"), rollout_id
+        return release
+
     @property
     def now(self) -> dict[str, Any]:
         """As it is reported."""
