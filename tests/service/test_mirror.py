@@ -97,6 +97,27 @@ def test_more_than_it_can_do_is_dropped_and_counted() -> None:
     world.until(lambda report: report.compared == 70 - report.dropped)
 
 
+def test_the_bytes_that_wait_are_bounded_and_those_of_a_version_that_is_gone_are_not_counted() -> None:
+    """Whatever becomes of other versions: what waits for this one counts until it is taken, or it is gone too."""
+    world, gate = World(), Gate()
+    answered = Call(recording(), Ask("k"))
+    world.recordings.begin(answered)
+    answer = answered.future.result(PATIENCE_S).detections[0]
+    world.until(lambda report: report.compared == 1)
+    world.during["b"] = lambda _: gate()
+    large = Copy(bytes(30 * 2**20), "k", {}, answer, 0.1)
+    world.mirror.offer(Copy(recording(), "k", {}, answer, 0.1))
+    assert gate.reached.wait(PATIENCE_S)
+    for dropped in (0, 0, 1):
+        world.mirror.drop(world.a)
+        world.mirror.offer(large)
+        assert world.mirror.report(world.b).dropped == dropped
+    world.mirror.drop(world.b)
+    world.mirror.offer(large)
+    assert world.mirror.report(world.b).dropped == 1
+    gate.open.set()
+
+
 def test_a_hang_in_the_mirror_ends_the_trial() -> None:
     """Callers are answered by the primary all the time, and the rollout says why it is over."""
     world, gate = World(least_s=0.2), Gate()

@@ -111,7 +111,7 @@ class Mirror:
         self._watch = watch
         self._patience = patience
         self._least_s = least_s
-        self._lanes: Lanes[Copy] = Lanes(self._work, lambda _: None, name="mirror", threads=1)
+        self._lanes: Lanes[Copy] = Lanes(self._work, self._taken, name="mirror", threads=1)
         self._lock = threading.Lock()  # guards both below
         self._tallies: dict[VersionId, _Tally] = {}
         self._waiting_bytes = 0
@@ -137,8 +137,6 @@ class Mirror:
     def drop(self, version: VersionId) -> None:
         """The version is gone: copies that wait are nobody's."""
         self._lanes.drop(version)
-        with self._lock:
-            self._waiting_bytes = 0
 
     def begin(self, version: VersionId, *, keep: int = 0, directory: Path | None = None) -> None:
         """A rollout of it begins: nothing is known. The ``keep`` recordings that differ most go to a directory."""
@@ -169,10 +167,10 @@ class Mirror:
         )
 
     def _taken(self, copy: Copy) -> None:
+        """It does not wait any more: it is at work, or its version is gone."""
+        assert isinstance(copy.source, bytes)  # no other was taken
         with self._lock:
-            self._waiting_bytes = max(
-                0, self._waiting_bytes - (len(copy.source) if isinstance(copy.source, bytes) else 0)
-            )
+            self._waiting_bytes -= len(copy.source)
 
     def _work(self, version: VersionId, copies: list[Copy]) -> None:
         """Answer one copy, in this thread, and compare."""
