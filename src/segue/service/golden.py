@@ -8,9 +8,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from segue.errors import AudioError, GoldenFailed, InvalidPlan, SegueError, one_line
+from segue.errors import GoldenFailed, InvalidPlan, SegueError, one_line
 from segue.speech.detector import Detector
 from segue.speech.evaluation import Evaluated, evaluate, total
+from segue.speech.folder import files_in
 from segue.speech.names import is_audio, natural, printable
 from segue.speech.pairing import pair
 from segue.speech.references import is_reference
@@ -43,11 +44,12 @@ def examine(
     clips = _clips(directory)
     labels = _labels(directory, clips)
     served, tried = list[Evaluated](), list[Evaluated]()
-    for number, (file, name) in enumerate(clips.items(), 1):
+    for number, file in enumerate(clips, 1):
+        name = os.path.basename(file)
         progress(f"golden clip {number} of {len(clips)}")
         try:
             answer = serving.detect(file)
-        except (AudioError, SegueError) as error:
+        except SegueError as error:
             raise InvalidPlan(f"golden clip {printable(name)} cannot be used: {one_line(error)}") from error
         reference = labels[file] if labels else tuple(answer)
         served.append(evaluate(name, reference, answer, answer.duration_ms))
@@ -62,27 +64,36 @@ def examine(
     return golden
 
 
-def _clips(directory: str) -> dict[str, str]:
-    """File -> name, in natural order."""
-    try:
-        names = sorted((name for name in os.listdir(directory) if is_audio(name)), key=natural)
-    except OSError as error:
-        raise InvalidPlan(f"golden={directory!r}: cannot be listed ({error.strerror}); name a directory") from error
-    if not names:
+def _clips(directory: str) -> list[str]:
+    found = _files(directory, is_audio)
+    if not found:
         raise InvalidPlan(f"golden={directory!r}: has no audio files")
-    return {os.path.join(directory, name): name for name in names}
+    return found
 
 
-def _labels(directory: str, clips: Mapping[str, str]) -> Mapping[str, Sequence[Segment]]:
-    files = {os.path.join(directory, name): name for name in sorted(os.listdir(directory)) if is_reference(name)}
+def _labels(directory: str, clips: Sequence[str]) -> Mapping[str, Sequence[Segment]]:
+    files = _files(directory, is_reference)
     if not files:
         return {}
-    pairing = pair(clips, files)
+    pairing = pair(_named(clips), _named(files))
     problems = (*pairing.problems, *pairing.unused)
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InvalidPlan(f"golden={directory!r}: {problems[0]}{more}")
     return {file: reference.segments for file, reference in pairing.pairs}
+
+
+def _files(directory: str, wanted: Callable[[str], bool]) -> list[str]:
+    """In natural order."""
+
+    def refuse(error: OSError) -> None:
+        raise InvalidPlan(f"golden={directory!r}: cannot be listed ({error.strerror}); name a directory") from error
+
+    return sorted(files_in(directory, wanted, refused=refuse), key=natural)
+
+
+def _named(files: Sequence[str]) -> Mapping[str, str]:
+    return {file: os.path.basename(file) for file in files}
 
 
 def _f1(each: Sequence[Evaluated]) -> float:

@@ -23,6 +23,7 @@ from segue.hub.names import is_plain_name
 from segue.service.int8_cost import Int8Cost, int8_cost
 from segue.service.loading import fetch, store
 from segue.settings import Settings
+from segue.speech.folder import files_in
 from segue.speech.names import is_audio, natural
 
 if TYPE_CHECKING:
@@ -120,9 +121,11 @@ def _audio(clips: Path | None, rate: int) -> _Audio:
 
         said = f"{_SYNTHETIC_S} s of synthetic sound, no speech (--clips DIR gives your own)"
         return _Audio(calibrating=made(0), measuring=made(1), calibrated_on=said, measured_on=f"another {said}")
-    if not clips.is_dir():
-        raise AudioNotFound(f"{clips} is not a directory: give one with recordings")
-    paths = [path for path in sorted(clips.iterdir(), key=lambda path: natural(path.name)) if is_audio(path.name)]
+
+    def refuse(error: OSError) -> None:
+        raise AudioNotFound(f"{clips} cannot be listed ({error.strerror}): give a directory with recordings") from error
+
+    paths = [Path(path) for path in sorted(files_in(str(clips), is_audio, refused=refuse), key=natural)]
     if not paths:
         raise AudioNotFound(f"{clips} has no recordings: give a directory of wav, flac, mp3 or other audio files")
     first, second = (paths[::2], paths[1::2]) if len(paths) > 1 else (paths, paths)

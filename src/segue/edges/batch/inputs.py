@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from segue.errors import AudioError, AudioNotFound, AudioUnreadable, InvalidParameter
+from segue.speech.folder import files_in, is_taken
 from segue.speech.names import is_audio, natural, printable
 
 STDIN = "-"
@@ -58,7 +59,8 @@ def _expand(argument: str, recursive: bool) -> Iterator[Input]:
 
 def _directory(directory: str, recursive: bool) -> Iterator[Input]:
     refused: list[OSError] = []
-    found = {path: Input(path) for path in _audio_files(directory, recursive, refused)}
+    paths = files_in(directory, is_audio, recursive=recursive, refused=refused.append)
+    found = {path: Input(path) for path in paths}
     for error in refused:  # each costs what is inside it alone
         folder, reason = error.filename or directory, error.strerror or type(error).__name__
         problem = AudioUnreadable(f"{folder}: cannot be listed ({reason}); check its permissions")
@@ -71,27 +73,9 @@ def _directory(directory: str, recursive: bool) -> Iterator[Input]:
         yield Input(directory, nothing)
 
 
-def _audio_files(directory: str, recursive: bool, refused: list[OSError]) -> Iterator[str]:
-    """``refused`` takes the errors of directories that cannot be listed."""
-    for folder, folders, names in os.walk(directory, onerror=refused.append):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        for name in names:
-            path = os.path.join(folder, name)
-            if is_audio(name) and _is_taken(path):
-                yield path
-
-
-def _is_taken(path: str) -> bool:
-    """Whether a file that nobody named may be read: a pipe among recordings would be waited for without end.
-
-    A link that leads nowhere is taken: that it cannot be read has to be said.
-    """
-    return os.path.isfile(path) or not os.path.exists(path)
-
-
 def _wildcard(pattern: str, recursive: bool) -> Iterator[Input]:
     matched = sorted(glob.iglob(pattern, recursive=True), key=natural)
-    files = list(dict.fromkeys(path for path in matched if _is_taken(path)))  # '**' may find one twice
+    files = list(dict.fromkeys(path for path in matched if is_taken(path)))  # '**' may find one twice
     directories = [path for path in matched if os.path.isdir(path)]
     for path in files:
         yield Input(path)

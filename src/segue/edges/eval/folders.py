@@ -2,10 +2,11 @@
 
 import glob
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from segue.errors import InvalidParameter
 from segue.speech import references
+from segue.speech.folder import files_in
 from segue.speech.names import is_audio, natural, printable
 from segue.speech.pairing import Pairing, pair
 
@@ -31,7 +32,7 @@ def paired(audio: str, reference: str, *, recursive: bool = False) -> Pairing:
 def _listed(path: str, wanted: Callable[[str], bool], *, recursive: bool, what: str) -> dict[str, str]:
     """File -> its path inside the directory, in natural order."""
     if os.path.isdir(path):
-        found = {file: os.path.relpath(file, path) for file in _inside(path, recursive) if wanted(file)}
+        found = {file: os.path.relpath(file, path) for file in _inside(path, wanted, recursive)}
         deeper = "" if recursive else "; --recursive looks in the directories inside it too"
         if not found:
             raise InvalidParameter(f"{printable(path)}: has no {what}{deeper}")
@@ -47,14 +48,9 @@ def _listed(path: str, wanted: Callable[[str], bool], *, recursive: bool, what: 
     return {file: found[file] for file in sorted(found, key=natural)}
 
 
-def _inside(directory: str, recursive: bool) -> list[str]:
+def _inside(directory: str, wanted: Callable[[str], bool], recursive: bool) -> Iterator[str]:
     def refuse(error: OSError) -> None:
         folder = printable(str(error.filename or directory))
         raise InvalidParameter(f"{folder}: cannot be listed ({error.strerror}); check its permissions") from error
 
-    files = []
-    for folder, folders, names in os.walk(directory, onerror=refuse):
-        folders[:] = [name for name in folders if recursive and not name.startswith(".")]
-        paths = [os.path.join(folder, name) for name in names if not name.startswith(".")]
-        files += [path for path in paths if os.path.isfile(path) or not os.path.exists(path)]  # no pipes
-    return files
+    return files_in(directory, wanted, recursive=recursive, refused=refuse)
