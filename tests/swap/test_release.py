@@ -4,6 +4,7 @@ import json
 
 from segue.errors import MalformedOutput
 from segue.swap import FellBack, Outcome, Plan, Released, Route, VersionId
+from segue.swap.judge import Decision
 from segue.swap.release import Rollout
 from segue.swap.rollout import Enter, Phase
 
@@ -57,6 +58,17 @@ def test_a_failure_on_trial_counts_when_the_other_has_answered() -> None:
     assert seen(made) == (1, 1, 0, 0)
     made.accept(FellBack(B, 1, A, key, "clip 2", "inference_failed", answered=False), 1.0)
     assert seen(made) == (2, 1, 0, 0)
+
+
+def test_what_took_no_audio_says_nothing_of_latency() -> None:
+    """A stream that goes over is heard again, a second of it: that is no slowness of the version that it goes to."""
+    made = rollout()
+    for number in range(1000):
+        key = str(number)
+        version = B if made.route and made.route.choose(key) == B else A
+        made.accept(Released(version, 1, key, Outcome.OK, 5.0 if version == B else 0.1, 0.0, None), float(number))
+    assert "latency_ratio" not in made.report(0.0).figures
+    assert made.progress().verdict.decision is not Decision.WORSE
 
 
 def test_failures_of_the_primary_count_for_it() -> None:

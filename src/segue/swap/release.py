@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segue.errors import MalformedOutput
+from segue.errors import InvalidPlan, MalformedOutput
 from segue.swap.change import Change
 from segue.swap.events import FellBack, Outcome, Released, Switched
 from segue.swap.evidence import Evidence, Fault, Side, per_audio_s
@@ -91,6 +91,11 @@ class Rollout:
         """How often in a row the process ended while it took traffic."""
         self.change: Change | None = None
         self.route: Route | None = None
+        self.epoch = 0
+        """Of its route: what others have installed before is nothing to it."""
+        self.not_before_s = 0.0
+        """What it could not do is not tried again before."""
+        self.trouble = ""
         self.outcome = ""
         self._judge = Judge(plan.margins())
         self._began_at = time.time()
@@ -102,8 +107,15 @@ class Rollout:
 
     @staticmethod
     def of(mark: Mapping[str, Any], *, now_s: float) -> "Rollout":
-        """From what a row of the journal said. Raises KeyError, TypeError and InvalidPlan when it says too little."""
-        known = mark["rollout"]
+        """From what a row of the journal said. Raises InvalidPlan when it is not understood."""
+        try:
+            return Rollout._of(mark["rollout"], now_s)
+        except (LookupError, TypeError, ValueError) as error:
+            said = f"{type(error).__name__}: {error}"
+            raise InvalidPlan(f"the journal tells of a rollout of another version of Segue ({said})") from error
+
+    @staticmethod
+    def _of(known: Mapping[str, Any], now_s: float) -> "Rollout":
         plan = Plan.from_json(known["plan"])
         version, instead = VersionId(known["version"]), VersionId(known["instead"])
         rollout = Rollout(known["id"], version, instead, plan, who=known["who"], why=known["why"], began_s=now_s)
@@ -118,6 +130,16 @@ class Rollout:
     def is_asked_for(self) -> bool:
         """Whether somebody began it; else it is a switch that is watched."""
         return bool(self.id)
+
+    @property
+    def where(self) -> Enter:
+        """The step that it is at."""
+        return Enter(self.phase, "", self.step, self.share)
+
+    @property
+    def has_lost_its_right(self) -> bool:
+        """Whether a rollback has taken the right to change the route away."""
+        return self.change is not None and self.change.cancelled_by is not None
 
     @property
     def name(self) -> str:
@@ -165,9 +187,10 @@ class Rollout:
 
     # -- what happens to it ----------------------------------------------------------------------------------------
 
-    def enter(self, enter: Enter, route: Route | None, now_s: float) -> None:
+    def enter(self, enter: Enter, route: Route | None, now_s: float, *, epoch: int) -> None:
         """A step was taken."""
         self.phase, self.step, self.share, self.route = enter.phase, enter.step, enter.share, route
+        self.epoch = epoch
         self._since_s, self._requests = now_s, 0
         self._judge.step(1.0 if enter.phase is Phase.BAKE else enter.share)
         self._stages.append(Stage(enter.phase.value, enter.share, enter.why, time.time()))
@@ -190,7 +213,7 @@ class Rollout:
             if self.route.choose(event.key) != event.version:
                 return  # answered in the other's place, or asked for by name
             if event.outcome is Outcome.OK:
-                pace = per_audio_s(max(0.0, event.latency_s), max(0.0, event.weight))
+                pace = per_audio_s(max(0.0, event.latency_s), event.weight) if event.weight > 0 else None
                 self._take(Side.TRIAL if on_trial else Side.PRIMARY, event.key, now_s, pace=pace)
             else:
                 fault = Fault.HUNG if event.outcome is Outcome.ABANDONED else Fault.RAISED
