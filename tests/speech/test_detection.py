@@ -1,11 +1,13 @@
 """A detection is the sequence of its segments."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from segue.speech.detection import Detection, ModelIdentity
+from segue.errors import InvalidParameter
+from segue.speech.detection import Detection, ModelIdentity, check_channels, check_same
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 from tests.fakes import MODEL
@@ -55,3 +57,13 @@ def test_a_model_names_itself() -> None:
 def test_answers_travel_between_processes(detection: Detection) -> None:
     """A worker process can give its answer back."""
     assert pickle.loads(pickle.dumps(detection)) == detection
+
+
+def test_a_detection_of_another_recording_is_told_from_its_own(detection: Detection) -> None:
+    """By its length, give or take what two decoders differ by, and by its channel."""
+    check_same([detection], 2100)
+    with pytest.raises(InvalidParameter, match="it is of 2000 ms of audio and the recording has 2101 ms"):
+        check_same([detection], 2101)
+    check_channels([detection, replace(detection, channel=1)], 2)
+    with pytest.raises(InvalidParameter, match="it is of channel 2 and the recording has 2, counted from 0"):
+        check_channels([replace(detection, channel=2)], 2)

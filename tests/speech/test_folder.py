@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _names(folder: Path, *, recursive: bool) -> list[str]:
-    found = files_in(str(folder), is_audio, recursive=recursive, refused=pytest.fail)
+    found = files_in(str(folder), is_audio, recursive=recursive, refused=lambda error: pytest.fail(str(error)))
     return sorted(os.path.relpath(path, folder) for path in found)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from segue.errors import InvalidParameter, OutputError
 from segue.speech.audio import AudioSource, Decoded, decode
-from segue.speech.detection import Detection
+from segue.speech.detection import Detection, check_channels, check_same
 from segue.speech.formats import to_dict
 from segue.speech.names import printable, without_blanks
 from segue.speech.samples import Block, mix
@@ -32,8 +32,6 @@ DRAFT_PREFIX, DRAFT_SUFFIX = ".segue-", ".tmp"
 """Of the directory in which clips are written before they are moved to where they belong."""
 
 _LONGEST_NAME_BYTES = 200
-_SLACK_MS = 100
-"""Two decoders of one lossy file may differ by that much: a service's and that of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +109,6 @@ def cut(
             for clip in clips:
                 (draft / clip.path.name).replace(clip.path)
     return clips
-
-
-def check_same(detections: Sequence[Detection], duration_ms: int) -> None:
-    """Raise InvalidParameter where a recording of that length cannot be what was detected."""
-    for detection in detections:
-        if abs(detection.duration_ms - duration_ms) > _SLACK_MS:
-            raise InvalidParameter(
-                f"detection: it is of {detection.duration_ms} ms of audio and the recording has {duration_ms} ms; "
-                "give the recording that it was made of, or detect again if that has changed"
-            )
-
-
-def check_channels(detections: Sequence[Detection], channels: int) -> None:
-    """Raise InvalidParameter where a detection is of a channel that the recording does not have."""
-    for detection in detections:
-        if detection.channel is not None and not 0 <= detection.channel < channels:
-            raise InvalidParameter(
-                f"detection: it is of channel {detection.channel} and the recording has {channels}, counted from 0; "
-                "give the recording that it was made of"
-            )
 
 
 def to_manifest(file: str, clips: Sequence[Clip], below: Path) -> str:

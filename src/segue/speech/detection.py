@@ -7,8 +7,12 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from segue.errors import InvalidParameter
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
+
+_SLACK_MS = 100
+"""Two decoders of one lossy file may differ by that much: a service's and that of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +69,23 @@ class Detection(Sequence[Segment]):
 
     def __iter__(self) -> Iterator[Segment]:
         return iter(self.segments)
+
+
+def check_same(detections: Sequence[Detection], duration_ms: int) -> None:
+    """Raise InvalidParameter where a recording of that length cannot be what was detected."""
+    for detection in detections:
+        if abs(detection.duration_ms - duration_ms) > _SLACK_MS:
+            raise InvalidParameter(
+                f"detection: it is of {detection.duration_ms} ms of audio and the recording has {duration_ms} ms; "
+                "give the recording that it was made of, or detect again if that has changed"
+            )
+
+
+def check_channels(detections: Sequence[Detection], channels: int) -> None:
+    """Raise InvalidParameter where a detection is of a channel that the recording does not have."""
+    for detection in detections:
+        if detection.channel is not None and not 0 <= detection.channel < channels:
+            raise InvalidParameter(
+                f"detection: it is of channel {detection.channel} and the recording has {channels}, counted from 0; "
+                "give the recording that it was made of"
+            )

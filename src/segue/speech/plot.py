@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from segue.errors import OutputError
 from segue.speech.audio import AudioSource, decode
-from segue.speech.cut import check_channels, check_same
-from segue.speech.detection import Detection
+from segue.speech.detection import Detection, check_channels, check_same
 from segue.speech.names import printable
 from segue.speech.samples import Block, mix
 
