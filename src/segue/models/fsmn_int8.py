@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 from segue.errors import ModelInvalid, ModelUnsupported, one_line
 from segue.models.fsmn_weights import Affine, Block, FsmnWeights, Int8Matrix, checked
+from segue.models.onnx_file import read_onnx
 
 _PRODUCER = "segue-fsmn-vad-int8-1"
 _MOST_BYTES = 16 << 20  # an FSMN-VAD has 0.45 MB; four times as much as floats
@@ -122,17 +122,7 @@ def read_int8(path: Path, layers: int) -> FsmnWeights:
 
 
 def _tensors(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        size = path.stat().st_size
-        if size > _MOST_BYTES:
-            raise ModelInvalid(f"{path} has {size} bytes: no FSMN-VAD needs as many")
-        model = onnx.load(path, load_external_data=False)
-        inside = [tensor for tensor in model.graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
-        tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in inside}
-    except ModelInvalid:
-        raise
-    except Exception as error:  # protobuf and onnx raise many kinds for damaged files
-        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error):.300}") from error
+    model, tensors = read_onnx(path, most_bytes=_MOST_BYTES)
     if model.producer_name != _PRODUCER or model.graph.node or len(tensors) != len(model.graph.initializer):
         raise ModelInvalid(f"{path} is not what segue models quantize writes")
     return tensors

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
-from segue.errors import ModelInvalid, ModelUnsupported, one_line
+from segue.errors import ModelInvalid, ModelUnsupported
+from segue.models.onnx_file import read_onnx
 from segue.models.torch_archive import read_tensors
 
 Array: TypeAlias = NDArray[np.float32]
@@ -129,17 +129,8 @@ def read_export(path: Path, layers: int) -> FsmnWeights:
 
     Raises ModelInvalid where the file cannot be read, ModelUnsupported where it is another network (int8 too).
     """
-    try:
-        size = path.stat().st_size
-        if size > _MOST_BYTES_OF_EXPORT:
-            raise ModelInvalid(f"{path} has {size} bytes: no FSMN-VAD needs as many")
-        graph = onnx.load(path, load_external_data=False).graph
-        inside = [tensor for tensor in graph.initializer if tensor.data_location != onnx.TensorProto.EXTERNAL]
-        constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in inside}
-    except ModelInvalid:
-        raise
-    except Exception as error:  # protobuf and onnx raise many kinds for damaged files
-        raise ModelInvalid(f"{path} cannot be read as ONNX: {type(error).__name__}: {one_line(error):.300}") from error
+    model, constants = read_onnx(path, most_bytes=_MOST_BYTES_OF_EXPORT)
+    graph = model.graph
     nodes = [node for node in graph.node if node.op_type not in _LAYOUT_OPS]
     expected = [*_AFFINE, *_AFFINE, "Relu", *(_BLOCK * layers), *_AFFINE, *_AFFINE, "Softmax"]
     plain = all(_is_plain(node) for node in nodes if node.op_type == "Conv")
