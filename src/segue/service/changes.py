@@ -93,7 +93,7 @@ class Changes:
         It takes the place of the start's default, if that is not there yet. Raises InvalidParameter and InvalidModelID
         for what can never be, and Busy when another change is under way and it is not to ``queue``.
         """
-        _check(wanted)
+        check(wanted)
         self._check_open()
         self._make_way(who)
         operation = Operation("switch", str(wanted), who=who, why=why)
@@ -130,7 +130,7 @@ class Changes:
 
         The right to change the route is the rollout's from then on. Raises as ``switch``.
         """
-        _check(wanted)
+        check(wanted)
         self._check_open()
         operation = Operation("rollout", str(wanted), who=who, why=why)
         change = operation.change = self._board.change(str(wanted), verb="rollout", who=who, why=why)
@@ -144,6 +144,9 @@ class Changes:
                 operation.step("begin", f"with {version}")
                 return begin(version, change)
             except BaseException as error:
+                if operation.version:  # who follows a directory must know that these bytes were refused
+                    refused = {"version": operation.version, "code": getattr(error, "code", SegueError.code)}
+                    change.says(change.why, {**change.evidence, "refused": refused})
                 change.__exit__(type(error), error, None)
                 raise
 
@@ -153,7 +156,7 @@ class Changes:
         self, wanted: ModelSpec, report: Callable[[VersionId], object], *, who: str, why: str = ""
     ) -> Operation:
         """Prepare a version, and let what serves serve; the answer is the ``report`` of it. Raises as ``switch``."""
-        _check(wanted)
+        check(wanted)
         self._check_open()
 
         def work(operation: Operation) -> object:
@@ -230,7 +233,7 @@ class Changes:
         return self._board.add(Resolved(ModelSpec(found.model_id, found.revision, spec.options), found.digest))
 
 
-def _check(wanted: ModelSpec | VersionId) -> None:
+def check(wanted: ModelSpec | VersionId) -> None:
     """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have."""
     if not isinstance(wanted, ModelSpec):
         return

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segue.hub import ResolvedModel, Store, resolve
+from segue.hub import Newest, ResolvedModel, Store, newest, resolve
 from segue.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -33,6 +33,17 @@ def fetch(
         connect_timeout_s=settings.connect_timeout_s,
         fetch_timeout_s=settings.fetch_timeout_s,
         progress=progress,
+    )
+
+
+def look(model: str, revision: str | None = None, *, settings: Settings) -> Newest:
+    """What a branch or directory means now, whatever was fetched of it before. Raises as ``fetch``."""
+    return newest(
+        model,
+        revision,
+        store=store(settings),
+        connect_timeout_s=settings.connect_timeout_s,
+        fetch_timeout_s=settings.fetch_timeout_s,
     )
 
 

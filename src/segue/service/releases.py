@@ -1,15 +1,19 @@
 """Rollouts of the service: a plan, golden clips, copies, and who is told of the end."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from segue.errors import NotReady
+from segue.errors import ModelNotFound, NotReady
+from segue.hub import Store, keep
 from segue.service import golden, webhook
-from segue.service.changes import Changes
+from segue.service.changes import Changes, check
 from segue.service.engine import Engine
+from segue.service.follower import Follower
+from segue.service.loading import look
 from segue.service.mirror import Mirror
-from segue.service.operations import Operation
+from segue.service.operations import Operation, Operations
 from segue.service.patience import Patience
 from segue.service.watch import Watch
 from segue.settings import Settings
@@ -36,6 +40,29 @@ class Releases:
     def plan(self, given: Mapping[str, object]) -> Plan:
         """A plan in the words of people (see ``plan_of``); the bake time is the service's, if it says none."""
         return plan_of({"bake": self._settings.bake_s, **given})
+
+    def follower(self, operations: Operations, store: Store, begin: Callable[..., Operation]) -> Follower:
+        """What begins rollouts by itself; ``begin`` is ``Service.rollout``."""
+        return Follower(
+            self._board,
+            self.runner,
+            operations,
+            self._settings.home / "follow.json",
+            check=self.check,
+            look=partial(look, settings=self._settings),
+            keep=partial(keep, store=store),
+            begin=begin,
+        )
+
+    def check(self, wanted: ModelSpec, given: Mapping[str, object]) -> None:
+        """Raise for a model or a plan that can never be: InvalidModelID, InvalidParameter, InvalidPlan, ModelNotFound.
+
+        A directory that is not there can be one day; whoever names it now has most likely mistaken its name.
+        """
+        check(wanted)
+        self.plan(given)
+        if os.path.isabs(wanted.model_id) and not os.path.isdir(wanted.model_id):
+            raise ModelNotFound(f"{wanted.model_id} is not a directory here, where the service runs")
 
     def begin(
         self, changes: Changes, wanted: ModelSpec | VersionId, plan: Plan, *, who: str, why: str = ""

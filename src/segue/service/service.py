@@ -117,6 +117,7 @@ class Service:
         patience = Patience(self.board, self._health, self._watch)
         self._releases = Releases(self.board, self._watch, patience, settings, self._stopping)
         self._changes = Changes(self.board, self._releases.runner, self._operations, self._store, settings)
+        self.follower = self._releases.follower(self._operations, self._store, self.rollout)
         self._recordings = Recordings(self.board, self._watch, patience, self._releases.mirror, threads=_cores())
         self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
         self._admission = Admission(
@@ -134,7 +135,8 @@ class Service:
         """Serve again what served last, or else the default model; returns at once, ``ready`` says when it does."""
         begin = partial(self._changes.begin, stopping=self._stopping)
         threading.Thread(target=begin, name="start", daemon=True).start()
-        for name, chores in (("keeper", self._chores), ("rollouts", (self._releases.runner.tend,))):
+        rollouts, follower = (self._releases.runner.tend,), (self.follower.tend,)
+        for name, chores in (("keeper", self._chores), ("rollouts", rollouts), ("follower", follower)):
             threading.Thread(target=self._keep, args=(chores,), name=name, daemon=True).start()
 
     def refuse_new_work(self) -> None:
