@@ -1,6 +1,7 @@
 """Plans in the words of people, and what cannot be one."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -62,6 +63,14 @@ def test_what_is_no_plan_is_refused_on_one_line(given: dict[str, Any], said: str
     with pytest.raises(InvalidPlan, match=said) as caught:
         plan_of(given)
     assert "\n" not in str(caught.value)
+
+
+def test_every_part_of_a_plan_has_a_word() -> None:
+    """What is new in a plan can be asked for."""
+    with pytest.raises(InvalidPlan) as caught:
+        plan_of({"colour": 1})
+    words = str(caught.value).partition("it has ")[2].split(", ")
+    assert [f"{word}_s" if word in ("step", "bake") else word for word in words] == [each.name for each in fields(Plan)]
 
 
 def test_a_plan_survives_the_journal() -> None:

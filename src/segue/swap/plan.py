@@ -1,7 +1,7 @@
 """How a version is to be released: frozen, checked, the same from a command line, a file or a request."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -88,29 +88,15 @@ def plan_of(given: Mapping[str, object]) -> Plan:
     """
     known: dict[str, Any] = {}
     for name, value in given.items():
-        if name in ("shadow", "max_disagreement"):
-            known[name] = _share(name, value)
-        elif name == "canary":
-            known[name] = tuple(_share(name, part) for part in _parts(value))
-        elif name in ("step", "bake"):
-            known[f"{name}_s"] = _seconds(name, value)
-        elif name in ("min_requests", "in_a_row", "keep"):
-            known[name] = _whole(name, value)
-        elif name in ("golden_margin", "margin_failures", "margin_latency"):
-            known[name] = _number(name, value)
-        elif name in ("golden", "webhook"):
-            known[name] = _text(name, value)
-        elif name == "auto":
-            known[name] = _flag(name, value)
-        else:
-            raise InvalidPlan(f"{name!r} is not part of a plan; it has {', '.join(_NAMES)}")
+        if name not in _WORDS:
+            raise InvalidPlan(f"{name!r} is not part of a plan; it has {', '.join(_WORDS)}")
+        field, read = _WORDS[name]
+        known[field] = read(name, value)
     return Plan(**known)
 
 
-_NAMES = (
-    *("shadow", "canary", "step", "min_requests", "bake", "auto", "in_a_row", "margin_failures", "margin_latency"),
-    *("max_disagreement", "golden", "golden_margin", "webhook", "keep"),
-)
+def _shares(name: str, value: object) -> tuple[float, ...]:
+    return tuple(_share(name, part) for part in _parts(value))
 
 
 def _parts(value: object) -> Sequence[object]:
@@ -127,7 +113,8 @@ def _share(name: str, value: object) -> float:
     return number / 100
 
 
-def _seconds(name: str, value: object) -> float:
+def seconds_of(name: str, value: object) -> float:
+    """Seconds of a number, or of a text such as 60s, 10m, 2h, 1d. Raises InvalidPlan."""
     if not isinstance(value, str):
         return _number(name, value)
     text = value.strip().lower()
@@ -176,3 +163,22 @@ def _check(name: str, value: float, least: float, most: float) -> None:
 
 def _percent(shares: Sequence[float]) -> str:
     return ",".join(f"{100 * share:g}" for share in shares)
+
+
+_WORDS: Mapping[str, tuple[str, Callable[[str, object], object]]] = {
+    "shadow": ("shadow", _share),
+    "canary": ("canary", _shares),
+    "step": ("step_s", seconds_of),
+    "min_requests": ("min_requests", _whole),
+    "bake": ("bake_s", seconds_of),
+    "auto": ("auto", _flag),
+    "in_a_row": ("in_a_row", _whole),
+    "margin_failures": ("margin_failures", _number),
+    "margin_latency": ("margin_latency", _number),
+    "max_disagreement": ("max_disagreement", _share),
+    "golden": ("golden", _text),
+    "golden_margin": ("golden_margin", _number),
+    "webhook": ("webhook", _text),
+    "keep": ("keep", _whole),
+}
+"""A word of people -> what it is in a plan, and what reads it."""
