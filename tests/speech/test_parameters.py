@@ -3,7 +3,16 @@
 import pytest
 
 from segue.errors import InvalidParameter
-from segue.speech.parameters import MODE_DEFAULTS, MODES, PARAMETERS, check_decides, parameters_of
+from segue.speech.parameters import (
+    FUNASR_SCHEDULE,
+    MODE_DEFAULTS,
+    MODES,
+    PARAMETERS,
+    check_decides,
+    parameters_of,
+    schedule_text,
+    validated,
+)
 
 
 def test_each_mode_has_its_parameters() -> None:
@@ -29,3 +38,9 @@ def test_the_refusal_says_where_it_would_decide() -> None:
         "do_extend (--set) decides nothing in mode tight, only in classic and dynamic: "
         "leave it out, or ask for such a mode"
     )
+
+
+@pytest.mark.parametrize("schedule", [FUNASR_SCHEDULE, ((1_234_567.0, 500), (float("inf"), 100)), ()])
+def test_a_schedule_as_text_is_that_schedule_again(schedule: tuple[tuple[float, int], ...]) -> None:
+    """Whatever its limits: none is rounded."""
+    assert validated("silence_schedule", schedule_text(schedule), "test") == schedule

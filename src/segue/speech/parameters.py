@@ -112,6 +112,11 @@ def validated(name: str, value: object, source: str) -> object:
     raise InvalidParameter(f"{name} ({source}) is not a decision parameter; they are {', '.join(PARAMETERS)}")
 
 
+def schedule_text(schedule: Schedule) -> str:
+    """A schedule as ``silence_schedule`` accepts it: JSON has no number for its last limit."""
+    return ",".join(f"{limit_ms:.15g}:{silence_ms}" for limit_ms, silence_ms in schedule)
+
+
 def _number(name: str, value: object, source: str, accepted: Range) -> int | float:
     kind, least, most = accepted
     if isinstance(value, str) and value.lower() in ("true", "false"):

@@ -9,6 +9,7 @@ from segue.speech.agreement import FRAME_MS, percentiles
 from segue.speech.comparison import CONFIDENCE, Difference
 from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.names import legible
+from segue.speech.parameters import schedule_text
 
 PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -17,8 +18,8 @@ def of_setup(setup: Setup) -> dict[str, Any]:
     """The model, and every parameter that decides."""
     model = setup.detector.model
     parameters = setup.rules.parameters()
-    if schedule := setup.rules.silence_schedule:  # its last limit is infinite, which JSON has no number for
-        parameters["silence_schedule"] = ",".join(f"{limit_ms:g}:{silence_ms}" for limit_ms, silence_ms in schedule)
+    if schedule := setup.rules.silence_schedule:
+        parameters["silence_schedule"] = schedule_text(schedule)
     return {
         "model": {"id": legible(model.id), "revision": model.revision, "digest": model.digest},
         "mode": setup.rules.mode,

@@ -13,6 +13,7 @@ from segue.service import Answer
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.formats import FORMATS
 from segue.speech.names import legible
+from segue.speech.parameters import schedule_text
 from segue.speech.rules import PARAMETERS, Rules
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
@@ -84,8 +85,7 @@ def parameters(rules: Rules) -> dict[str, Any]:
     """The decision parameters in effect, such that a request can give them back."""
     values = {name: value for name, value in rules.parameters().items() if name in PARAMETERS}
     if "silence_schedule" in values:
-        limits = rules.silence_schedule
-        values["silence_schedule"] = ",".join(f"{limit_ms:.15g}:{silence_ms}" for limit_ms, silence_ms in limits)
+        values["silence_schedule"] = schedule_text(rules.silence_schedule)
     return values
 
 
