@@ -128,7 +128,9 @@ def test_a_key_on_trial_may_be_worse_than_those_of_the_primary() -> None:
     assert needed == [7, 6]
 
 
-@pytest.mark.parametrize(("fault", "word"), [(Fault.HUNG, "hung"), (Fault.MALFORMED, "malformed")])
+@pytest.mark.parametrize(
+    ("fault", "word"), [(Fault.HUNG, "hung"), (Fault.DIED, "died"), (Fault.MALFORMED, "malformed")]
+)
 def test_a_hang_or_a_malformed_answer_is_enough(fault: Fault, word: str) -> None:
     """Unless the primary has had one: then it is a failure like others."""
     guard = with_base(100)

@@ -17,7 +17,9 @@ class Fault(Enum):
 
     RAISED = "raised"
     HUNG = "hung"
-    """It passed its deadline, or the process that ran it died."""
+    """It passed its deadline."""
+    DIED = "died"
+    """The process that ran it is over."""
     MALFORMED = "malformed"
     """It came, and was no answer: not finite, or of the wrong shape."""
 

@@ -1,4 +1,4 @@
-"""What takes a version back at once, beside the judge: failures in a row, a hang, a malformed answer, memory.
+"""What takes a version back at once, beside the judge: failures in a row, a hang, a death, a malformed answer, memory.
 
 1. Only failures that the primary did not share count; a repeated input counts once.
 2. ``in_a_row`` failures (3) are enough while the primary hardly fails. A version as good as a primary that fails in 5 %
@@ -8,11 +8,13 @@
 3. The chance of a run: the primary's error rate for each key in it, and for each further failure of the same key
    twice the rate at which a key of the primary's that has failed fails again. What the primary has not shown yet is
    guessed: 1 failure in 80, and 1 in 20 again.
-4. A hang or a malformed answer is enough by itself while the primary has had none; else it is a failure like others.
+4. A hang, a death or a malformed answer is enough by itself while the primary has had none; else it is a failure like
+   others.
 """
 
 import math
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from segue.swap.evidence import Evidence, Fault, Side
 
@@ -20,7 +22,9 @@ _SPENT_OVER = 1000.0  # c of rule 2, requests
 _FORGETS = 0.98  # an incident of the last fifty requests outweighs a good past
 _REMEMBERED = 1024
 _LONGEST = 256
-_AT_ONCE: AbstractSet[Fault] = frozenset({Fault.HUNG, Fault.MALFORMED})
+_AT_ONCE: Mapping[Fault, str] = MappingProxyType(
+    {Fault.HUNG: "hung", Fault.DIED: "died", Fault.MALFORMED: "gave a malformed answer"}
+)
 
 
 class Base:
@@ -115,8 +119,7 @@ class Guard:
             self._run.add(what)
             self._keys.add(hash(key or what))
         if fault in _AT_ONCE and fault not in self.base.faults:
-            words = "hung" if fault is Fault.HUNG else "gave a malformed answer"
-            self.reason = f"the trial {words} where the primary answered, and the primary never did so"
+            self.reason = f"the trial {_AT_ONCE[fault]} where the primary answered, and the primary never did so"
         elif len(self._run) >= self._in_a_row and self._chance() <= self._allowed():
             self.reason = (
                 f"{len(self._run)} failures in a row on as many inputs that the primary answered; "

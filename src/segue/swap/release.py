@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segue.errors import InvalidPlan, MalformedOutput
+from segue.errors import InvalidPlan, MalformedOutput, ModelDied
 from segue.swap.change import Change
 from segue.swap.events import FellBack, Outcome, Released, Switched
 from segue.swap.evidence import Evidence, Fault, Side, per_audio_s
@@ -16,7 +16,7 @@ from segue.swap.rollout import Enter, Phase, Progress, waits_for
 from segue.swap.route import Route
 from segue.swap.spec import VersionId
 
-_FAULTS = {MalformedOutput.code: Fault.MALFORMED, "model_died": Fault.HUNG}
+_FAULTS = {MalformedOutput.code: Fault.MALFORMED, ModelDied.code: Fault.DIED}
 """By the error's code; any other is one that was raised."""
 
 
