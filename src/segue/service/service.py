@@ -135,7 +135,8 @@ class Service:
         """Serve again what served last, or else the default model; returns at once, ``ready`` says when it does."""
         begin = partial(self._changes.begin, stopping=self._stopping)
         threading.Thread(target=begin, name="start", daemon=True).start()
-        rollouts, follower = (self._releases.runner.tend,), (self.follower.tend,)
+        # What is dead is told first: then its trial is taken back for that, and not for the calls that were in it.
+        rollouts, follower = (self._bury, self._releases.runner.tend), (self.follower.tend,)
         for name, chores in (("keeper", self._chores), ("rollouts", rollouts), ("follower", follower)):
             threading.Thread(target=self._keep, args=(chores,), name=name, daemon=True).start()
 
@@ -369,8 +370,10 @@ class Service:
     @property
     def _chores(self) -> tuple[Callable[[], None], ...]:
         """What stalls, what waits, what is dead, what has baked out."""
-        bury = partial(self._residents.bury, self.board.fail)
-        return self._watch.look, self._operations.tend, self._rounds.tend, bury, self.board.sweep
+        return self._watch.look, self._operations.tend, self._rounds.tend, self._bury, self.board.sweep
+
+    def _bury(self) -> None:
+        self._residents.bury(self.board.fail)
 
     def _keep(self, chores: tuple[Callable[[], None], ...]) -> None:
         """Now and then."""
