@@ -1,4 +1,4 @@
-"""Recordings scored; what is wrong with one is its own affair, and said."""
+"""Recordings scored; what is wrong with one is its own affair."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.edges.eval.hearing import Heard, hear_all, report
+from segue.edges.eval.hearing import hear_all
 from segue.speech.references import Reference
 from segue.speech.segmenter import Segment
 from tests.fakes import loudness_detector
@@ -53,14 +53,3 @@ def test_what_is_wrong_is_kept_with_its_recording(tmp_path: Path) -> None:
     assert not gone.clips
     assert not past.clips
     assert over.clips
-
-
-def test_what_is_wrong_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line each, with the traceback only where it is asked for; whether anything was left out."""
-    bad, odd = Heard("a", error="a: is bad", trace="Traceback: x\n"), Heard("b", note="b: is odd")
-    assert not report([odd], [], debug=True)
-    assert capsys.readouterr().err == "segue: b: is odd\n"
-    assert report([bad, odd], ["c: is gone"], debug=False)
-    assert capsys.readouterr().err == "segue: error: c: is gone\nsegue: error: a: is bad\nsegue: b: is odd\n"
-    assert report([bad], [], debug=True)
-    assert capsys.readouterr().err == "segue: error: a: is bad\nTraceback: x\n"

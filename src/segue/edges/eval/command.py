@@ -76,23 +76,23 @@ def evaluate(
     asked = asked_for(mode, preset, parameters)
     change = pairs("--compare", compare, example="mode=tight")
     check(("options", asked), ("--compare", {name: value for name, value in change.items() if name != "model"}))
-    from segue.edges.eval import folders, hearing, setups
+    from segue.edges.eval import folders, hearing, setups, voice
 
     pairing = folders.paired(audio, reference, recursive=recursive)
-    chosen = [setups.setup(model, asked, say=hearing.say)]
+    chosen = [setups.setup(model, asked, say=voice.say)]
     if change:
-        chosen.append(setups.other(chosen[0], asked, change, say=hearing.say))
+        chosen.append(setups.other(chosen[0], asked, change, say=voice.say))
     detectors = list(dict.fromkeys(each.detector for each in chosen))
     heard = hearing.hear_all(pairing.pairs, detectors, jobs=jobs)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
-    left_out = hearing.report(heard, pairing.problems, debug=debug)
+    left_out = voice.tell(heard, pairing.problems, debug=debug)
     results = [_evaluated(heard, each, detectors.index(each.detector)) for each in chosen]
     if as_json:
         _print_json(chosen, results, heard, problems=pairing.problems, in_frames=in_frames, seed=seed)
     elif results[0]:
         _print_tables(chosen, results, heard, change, folder=audio, in_frames=in_frames, per_file=per_file, seed=seed)
     if not results[0]:
-        hearing.say("error: there is no recording with a label that could be evaluated")
+        voice.say("error: there is no recording with a label that could be evaluated")
     return 1 if left_out or not results[0] else 0
 
 

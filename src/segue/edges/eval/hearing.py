@@ -1,20 +1,17 @@
 """Recordings -> clips that were scored; one that cannot be, or whose label is not its own, costs only itself."""
 
 import os
-import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-import click
-
+from segue.edges.eval.voice import progress
 from segue.errors import SegueError
 from segue.speech.clip import Clip, hear
 from segue.speech.detector import Detector
 from segue.speech.evaluation import beyond
-from segue.speech.names import legible, printable
+from segue.speech.names import printable
 from segue.speech.references import Reference
 
 
@@ -43,43 +40,6 @@ def hear_all(pairs: Sequence[tuple[str, Reference]], detectors: Sequence[Detecto
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return found
-
-
-def report(heard: Iterable[Heard], problems: Iterable[str], *, debug: bool) -> bool:
-    """Say on standard error what is wrong, a line each; whether anything was left out for it."""
-    left_out = False
-    for problem in problems:
-        say(f"error: {problem}")
-        left_out = True
-    for one in heard:
-        if one.note:
-            say(one.note)
-        if one.error:
-            left_out = True
-            say(f"error: {one.error}")
-            if debug and one.trace:
-                click.echo(one.trace.rstrip(), err=True)
-    return left_out
-
-
-def say(text: str) -> None:
-    """A line on standard error."""
-    click.echo(f"segue: {legible(text)}", err=True)
-
-
-@contextmanager
-def progress(count: int, what: str) -> Iterator[Callable[[], None]]:
-    """A bar on standard error while it is a terminal; call what it gives once for each that is done."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn(what), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=count)
-        yield lambda: bar.advance(task)
 
 
 def _hear(file: str, reference: Reference, detectors: Sequence[Detector]) -> Heard:

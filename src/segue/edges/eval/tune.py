@@ -72,17 +72,17 @@ def tune(
     recordings that it was not chosen on.
     """
     asked = asked_for(mode, preset, parameters)
-    from segue.edges.eval import folders, hearing, setups
+    from segue.edges.eval import folders, hearing, setups, voice
     from segue.speech import tuning
     from segue.speech.comparison import compare
 
     pairing = folders.paired(audio, reference, recursive=recursive)
-    setup = setups.setup(model, asked, say=hearing.say)
+    setup = setups.setup(model, asked, say=voice.say)
     heard = hearing.hear_all(pairing.pairs, [setup.detector], jobs=jobs)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
-    left_out = hearing.report(heard, pairing.problems, debug=debug)
+    left_out = voice.tell(heard, pairing.problems, debug=debug)
     clips = [one.clips[0] for one in heard if not one.error]
-    with hearing.progress(tuning.most_trials(trials, folds), "settings at most") as advance:
+    with voice.progress(tuning.most_trials(trials, folds), "settings at most") as advance:
         limits = {"folds": folds, "trials": trials, "seed": seed}
         tuned = tuning.tune(clips, setup.rules, measure=metric, fixed=tuple(asked), advance=advance, **limits)
     differences = compare(tuned.given, tuned.held_out, seed=seed)
