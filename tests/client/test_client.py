@@ -72,9 +72,11 @@ def test_a_question_and_its_answer(client: Client, server: Loopback) -> None:
         "query": {"limit": "3", "all": "true"},
     }
     client.post("/v1/switch", {"version": "v1"}, wait=False)
+    client.put("/v1/follow", {"model_id": "a/b"})
     client.delete("/v1/versions/v1", deadline_s=2.5)
-    asked, posted, deleted = server.asked
-    assert (asked.method, posted.method, deleted.method) == ("GET", "POST", "DELETE")
+    asked, posted, put, deleted = server.asked
+    assert (asked.method, posted.method, put.method, deleted.method) == ("GET", "POST", "PUT", "DELETE")
+    assert json.loads(put.body) == {"model_id": "a/b"}
     assert (json.loads(posted.body), posted.query) == ({"version": "v1"}, {"wait": "false"})
     assert (deleted.path, deleted.query, deleted.body) == ("/v1/versions/v1", {"deadline_s": "2.5"}, b"")
     for each in server.asked:

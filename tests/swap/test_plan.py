@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segue.errors import InvalidPlan
-from segue.swap import Plan, plan_of
+from segue.swap import Plan, plan_of, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,14 @@ def test_what_is_no_plan_is_refused_on_one_line(given: dict[str, Any], said: str
     with pytest.raises(InvalidPlan, match=said) as caught:
         plan_of(given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [(5, 5.0), ("5", 5.0), ("1.5 m", 90.0), ("2H", 7200.0), ("1d", 86_400.0)]
+)
+def test_times_have_units(given: object, seconds: float) -> None:
+    """Seconds without one."""
+    assert seconds_of("every", given) == seconds
 
 
 def test_every_part_of_a_plan_has_a_word() -> None:

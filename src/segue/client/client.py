@@ -104,6 +104,12 @@ class Client:
         """POST ``body`` as JSON: once, whatever becomes of it. Else as ``get``."""
         return self._ask("POST", path, query, read_timeout_s=read_timeout_s, json=dict(body or {}))
 
+    def put(
+        self, path: str, body: Mapping[str, object], *, read_timeout_s: float | None = READ_TIMEOUT_S
+    ) -> dict[str, Any]:
+        """PUT ``body`` as JSON: once. Else as ``get``."""
+        return self._ask("PUT", path, {}, read_timeout_s=read_timeout_s, json=dict(body))
+
     def delete(self, path: str, *, read_timeout_s: float | None = READ_TIMEOUT_S, **query: object) -> dict[str, Any]:
         """DELETE ``path``: once. Else as ``get``."""
         return self._ask("DELETE", path, query, read_timeout_s=read_timeout_s)

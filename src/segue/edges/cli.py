@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         ),
         "rollout": Entry("segue.edges.control.rollout:rollout", "Release a new version gradually, and back by itself."),
         "canary": Entry("segue.edges.control.rollout:canary", "Set by hand how much the version on trial answers."),
+        "follow": Entry("segue.edges.control.follow:follow", "Release what is new on a branch or in a directory."),
         "rollback": Entry("segue.edges.control.rollback:rollback", "Go back to the version that served before."),
         "status": Entry("segue.edges.control.status:status", "Show what serves, and how it does."),
         "versions": Entry("segue.edges.control.versions:versions", "List, prepare and close versions."),

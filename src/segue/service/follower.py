@@ -55,6 +55,9 @@ class FollowReport:
     problem: str = ""
     note: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.model}: {self.problem or self.says}"
+
 
 class Follower:
     """One thing is followed at a time. Safe for threads; ``tend`` is for one thread alone: it waits for hubs and disks.

@@ -299,6 +299,7 @@ class Service:
             back=[str(route) for route in snapshot.back],
             under_way=self._operations.under_way,
             rollout=rollout if rollout and rollout.id else None,
+            follow=str(self.follower.report or ""),
             memory_bytes=engine.resident_bytes(),
             journal=JournalReport(str(self.journal.path), snapshot.pending_rows, self.journal.notice),
             streams=StreamsReport(len(lives), elsewhere),

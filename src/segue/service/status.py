@@ -81,7 +81,7 @@ class RequestsReport:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at one moment."""
+    """Everything at one moment. ``follow``: what is followed, and what came of it, on one line; "" for nothing."""
 
     segue: str
     pid: int
@@ -95,6 +95,7 @@ class Status:
     back: Sequence[str]
     under_way: Operation | None
     rollout: RolloutReport | None
+    follow: str
     memory_bytes: int
     journal: JournalReport
     streams: StreamsReport

@@ -11,7 +11,7 @@ from segue.swap.health import Figures, Health
 from segue.swap.journal import Journal
 from segue.swap.lease import Lease
 from segue.swap.lifecycle import State
-from segue.swap.plan import Plan, plan_of
+from segue.swap.plan import Plan, plan_of, seconds_of
 from segue.swap.release import RolloutReport
 from segue.swap.restore import CLEAN_END, Mark, Restored, last_mark, restore
 from segue.swap.route import Route
@@ -53,4 +53,5 @@ __all__ = [
     "last_mark",
     "plan_of",
     "restore",
+    "seconds_of",
 ]

@@ -110,7 +110,7 @@ def begin(
         raise click.UsageError(
             "--set, --mode, --preset and --isolate go with MODEL_ID: a version has its options already"
         )
-    plan = _read(plan_file) | {name: value for name, value in given.items() if value is not None}
+    plan = read_plan(plan_file) | {name: value for name, value in given.items() if value is not None}
     if plan.get("golden"):
         plan["golden"] = str(Path(str(plan["golden"])).expanduser().absolute())
     body: dict[str, Any] = {"version": version}
@@ -192,8 +192,8 @@ def _say(rollout_id: str, verb: str, body: dict[str, Any] | None, *, as_json: bo
     return 0
 
 
-def _read(path: str | None) -> dict[str, Any]:
-    """A plan from a file. Raises click.UsageError."""
+def read_plan(path: str | None) -> dict[str, Any]:
+    """A plan from a file; of no file an empty one. Raises click.UsageError."""
     if path is None:
         return {}
     import tomllib

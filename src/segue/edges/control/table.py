@@ -89,6 +89,8 @@ def _service(status: Mapping[str, Any], shown: Shown) -> list[Text]:
         lines.append(Text(printable(headline(status["rollout"])), style="yellow"))
         if status["rollout"]["waits_for"]:
             lines.append(Text(printable(f"  waits for {status['rollout']['waits_for']}"), style="dim"))
+    if status.get("follow"):
+        lines.append(Text(printable(f"follows {status['follow']}"), style="dim"))
     pending, notice = status["journal"]["pending_rows"], status["journal"]["notice"]
     if pending:
         lines.append(Text(f"journal: {count(pending, 'row')} could not be written yet", style="bold red"))

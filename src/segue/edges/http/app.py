@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from segue import __version__
-from segue.edges.http import control, detect, errors, health, rollouts
+from segue.edges.http import control, detect, errors, follow, health, rollouts
 from segue.edges.http.leftover import Leftover
 from segue.edges.http.request_id import RequestID
 
@@ -46,6 +46,6 @@ def build(service: "Service") -> FastAPI:
     errors.install(app)
     app.add_middleware(Leftover)
     app.add_middleware(RequestID)  # the last added is the outermost
-    for router in (health.router, detect.router, control.router, rollouts.router):
+    for router in (health.router, detect.router, control.router, rollouts.router, follow.router):
         app.include_router(router)
     return app

@@ -331,7 +331,10 @@ class Requests(BaseModel):
 
 
 class Status(BaseModel):
-    """All at one moment. ``started_at``: seconds since 1970; ``back``: where rollback goes, the next one last."""
+    """All at one moment. ``started_at``: seconds since 1970; ``back``: where rollback goes, the next one last.
+
+    ``follow``: what is followed, and what came of it, on one line.
+    """
 
     segue: str
     pid: int
@@ -345,6 +348,7 @@ class Status(BaseModel):
     back: list[str]
     under_way: Change | None
     rollout: Rollout | None
+    follow: str
     memory_bytes: int
     journal: Journal
     streams: Streams
