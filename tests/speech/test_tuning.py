@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from segue.errors import InvalidParameter
-from segue.speech.clip import Clip
 from segue.speech.evaluation import total
 from segue.speech.parameters import parameters_of
 from segue.speech.rules import MODES, Rules
+from segue.speech.scored_clip import ScoredClip
 from segue.speech.segmenter import Segment
 from segue.speech.tuning import FEWEST, SPACES, most_trials, tune
 
 
-def clip(seed: int, *, seconds: int = 12, silence: float = 0.5) -> Clip:
+def clip(seed: int, *, seconds: int = 12, silence: float = 0.5) -> ScoredClip:
     """Speech and pauses of half a second and more; in pauses p0 is about ``silence``, in speech well below."""
     rng = np.random.default_rng(seed)
     edges = np.cumsum(rng.integers(50, 200, 40))
@@ -24,7 +24,7 @@ def clip(seed: int, *, seconds: int = 12, silence: float = 0.5) -> Clip:
     reference = tuple(
         Segment(int(start) * 10, int(end) * 10) for start, end in zip(edges[::2], edges[1::2], strict=False)
     )
-    return Clip(f"clip-{seed}", seconds * 1000, reference, np.clip(p, 0, 1).astype(np.float32))
+    return ScoredClip(f"clip-{seed}", seconds * 1000, reference, np.clip(p, 0, 1).astype(np.float32))
 
 
 CLIPS = [clip(seed) for seed in range(FEWEST)]
@@ -62,7 +62,7 @@ def test_each_clip_is_held_out_once() -> None:
 def test_the_label_of_a_clip_does_not_touch_its_own_setting() -> None:
     """One long clip decides all that it takes part in, whatever its label says; but not what is held against it."""
     long = clip(3, seconds=240)
-    other = Clip(long.name, long.duration_ms, (Segment(0, 240_000),), long.p_silence)
+    other = ScoredClip(long.name, long.duration_ms, (Segment(0, 240_000),), long.p_silence)
     one, two = (tune([*CLIPS[:3], each, *CLIPS[4:]], Rules.of(), trials=20, folds=FEWEST) for each in (long, other))
     fold = np.random.default_rng(0).permutation(FEWEST).tolist().index(3)  # as the clips are dealt out
     assert long.evaluate(Rules.of().asking(dict(one.by_fold[fold]))) == one.held_out[3]
@@ -93,7 +93,7 @@ def test_what_is_fixed_stays() -> None:
 
 def test_nothing_is_changed_for_next_to_nothing() -> None:
     """Clips that every setting decides alike leave all as it is, and the figures too."""
-    flat = [Clip(str(n), 10_000, (Segment(0, 10_000),), np.zeros(1000, dtype=np.float32)) for n in range(FEWEST)]
+    flat = [ScoredClip(str(n), 10_000, (Segment(0, 10_000),), np.zeros(1000, dtype=np.float32)) for n in range(FEWEST)]
     found = tune(flat, Rules.of(), trials=20)
     assert found.changes == {}
     assert found.given == found.held_out == found.training
@@ -129,6 +129,6 @@ def test_hysteresis_is_not_turned_about() -> None:
 )
 def test_what_cannot_be_tuned_is_refused(count: int, asked: dict[str, str | int], said: str) -> None:
     """Too few clips (those without speech do not count), folds, trials, or a figure that there is not."""
-    silent = Clip("silent", 1000, (), np.ones(100, dtype=np.float32))
+    silent = ScoredClip("silent", 1000, (), np.ones(100, dtype=np.float32))
     with pytest.raises(InvalidParameter, match=f"^{said}"):
         tune([*CLIPS[:count], silent], Rules.of(), **asked)  # type: ignore[arg-type]  # one of each kind

@@ -18,9 +18,9 @@ import numpy as np
 
 from segue.errors import InvalidParameter
 from segue.speech.agreement import Agreement, agreement
-from segue.speech.clip import Clip
 from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.rules import Rules
+from segue.speech.scored_clip import ScoredClip
 
 FEWEST = 10
 """With fewer recordings in which somebody speaks there is nothing to hold out."""
@@ -75,7 +75,7 @@ class Tuned:
 
 
 def tune(
-    clips: Sequence[Clip],
+    clips: Sequence[ScoredClip],
     rules: Rules,
     *,
     measure: str = "f1",
@@ -128,7 +128,7 @@ def most_trials(trials: int, folds: int) -> int:
 class _Trials:
     """Settings that were tried, each once: its agreement on every clip."""
 
-    def __init__(self, clips: Sequence[Clip], rules: Rules, advance: Callable[[], None]) -> None:
+    def __init__(self, clips: Sequence[ScoredClip], rules: Rules, advance: Callable[[], None]) -> None:
         self._clips = clips
         self._rules = rules
         self._advance = advance
@@ -212,7 +212,7 @@ def _shuffled(space: Mapping[str, Sequence[float]], rng: np.random.Generator) ->
     return [list(space)[index] for index in rng.permutation(len(space))]
 
 
-def _check(clips: Sequence[Clip], measure: str, folds: int, trials: int) -> None:
+def _check(clips: Sequence[ScoredClip], measure: str, folds: int, trials: int) -> None:
     if measure not in MEASURES:
         raise InvalidParameter(f"metric {measure!r}: one of {', '.join(MEASURES)}")
     spoken = sum(bool(clip.reference) for clip in clips)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from segue.edges.eval.voice import progress
 from segue.errors import SegueError
-from segue.speech.clip import Clip, hear
 from segue.speech.detector import Detector
 from segue.speech.evaluation import beyond
 from segue.speech.names import printable
 from segue.speech.references import Reference
+from segue.speech.scored_clip import ScoredClip, hear
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Heard:
     """One recording: a clip a detector, or why there is none. ``note``: what is odd about its label."""
 
     file: str
-    clips: tuple[Clip, ...] = ()
+    clips: tuple[ScoredClip, ...] = ()
     code: str = ""
     error: str = ""
     note: str = ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Clip:
+class ScoredClip:
     """``p_silence``: float32 (frames,), of every frame, as the scorer gave it. ``reference``: where speech is."""
 
     name: str
@@ -37,7 +37,7 @@ class Clip:
         return evaluate(self.name, self.reference, self.detect(rules), self.duration_ms)
 
 
-def hear(detector: "Detector", source: AudioSource, reference: Iterable[Segment], *, name: str) -> Clip:
+def hear(detector: "Detector", source: AudioSource, reference: Iterable[Segment], *, name: str) -> ScoredClip:
     """Score a recording, its channels mixed, as ``Detector.detect`` does. Raises AudioError, InferenceFailed."""
     with decode(
         source, target_rate=detector.scorer.sample_rate, channels="mix", max_audio_s=detector.max_audio_s
@@ -47,4 +47,4 @@ def hear(detector: "Detector", source: AudioSource, reference: Iterable[Segment]
             stream.accept(samples)
         stream.finish()
     p_silence = np.concatenate((np.empty(0, dtype=np.float32), *(stream.kept or ())))
-    return Clip(name, decoded.duration_ms, tuple(reference), p_silence)
+    return ScoredClip(name, decoded.duration_ms, tuple(reference), p_silence)
