@@ -59,7 +59,7 @@ class Loopback:
             def do_GET(self) -> None:
                 loopback._serve(self)
 
-            do_POST = do_DELETE = do_GET  # noqa: N815 -- http.server's names
+            do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 -- http.server's names
 
             def log_message(self, *_: object) -> None:
                 pass
