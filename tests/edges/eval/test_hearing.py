@@ -26,7 +26,9 @@ def label(file: str, *pairs: tuple[int, int]) -> tuple[str, Reference]:
 def test_all_are_heard_in_order_by_each_detector(tmp_path: Path, jobs: int | None) -> None:
     """However many at once: a clip a detector, its own label in it."""
     pairs = [label(put(tmp_path, f"{n}.wav", n / 2), (0, n)) for n in range(1, 7)]
-    heard = hear_all(pairs, [loudness_detector(), loudness_detector()], jobs=jobs)
+    done: list[None] = []
+    heard = hear_all(pairs, [loudness_detector(), loudness_detector()], jobs=jobs, advance=lambda: done.append(None))
+    assert len(done) == 6
     assert [one.file for one in heard] == [file for file, _ in pairs]
     for number, one in enumerate(heard, 1):
         assert len(one.clips) == 2

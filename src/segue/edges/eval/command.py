@@ -83,7 +83,8 @@ def evaluate(
     if change:
         chosen.append(setups.other(chosen[0], asked, change, say=voice.say))
     detectors = list(dict.fromkeys(each.detector for each in chosen))
-    heard = hearing.hear_all(pairing.pairs, detectors, jobs=jobs)
+    with voice.progress(len(pairing.pairs), "recordings") as advance:
+        heard = hearing.hear_all(pairing.pairs, detectors, jobs=jobs, advance=advance)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
     left_out = voice.tell(heard, pairing.problems, debug=debug)
     results = [_evaluated(heard, each, detectors.index(each.detector)) for each in chosen]

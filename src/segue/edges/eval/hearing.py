@@ -2,11 +2,10 @@
 
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from segue.edges.eval.voice import progress
 from segue.errors import SegueError
 from segue.speech.detector import Detector
 from segue.speech.evaluation import beyond
@@ -27,16 +26,20 @@ class Heard:
     trace: str = ""
 
 
-def hear_all(pairs: Sequence[tuple[str, Reference]], detectors: Sequence[Detector], *, jobs: int | None) -> list[Heard]:
-    """Each recording scored by each detector, in the order of the pairs."""
+def hear_all(
+    pairs: Sequence[tuple[str, Reference]],
+    detectors: Sequence[Detector],
+    *,
+    jobs: int | None,
+    advance: Callable[[], None] = lambda: None,
+) -> list[Heard]:
+    """Each recording scored by each detector, in the order of the pairs; ``advance`` is called after each."""
     pool = ThreadPoolExecutor(min(jobs or _cores(), max(1, len(pairs))), thread_name_prefix="eval")
     try:
-        waiting = [pool.submit(_hear, file, reference, detectors) for file, reference in pairs]
-        with progress(len(waiting), "recordings") as advance:
-            found = []
-            for one in waiting:
-                found.append(one.result())
-                advance()
+        found = []
+        for one in [pool.submit(_hear, file, reference, detectors) for file, reference in pairs]:
+            found.append(one.result())
+            advance()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return found

@@ -78,7 +78,8 @@ def tune(
 
     pairing = folders.paired(audio, reference, recursive=recursive)
     setup = setups.setup(model, asked, say=voice.say)
-    heard = hearing.hear_all(pairing.pairs, [setup.detector], jobs=jobs)
+    with voice.progress(len(pairing.pairs), "recordings") as advance:
+        heard = hearing.hear_all(pairing.pairs, [setup.detector], jobs=jobs, advance=advance)
     debug = bool(click.get_current_context().meta.get("segue.debug"))
     left_out = voice.tell(heard, pairing.problems, debug=debug)
     clips = [one.clips[0] for one in heard if not one.error]
