@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from segue.client import Client
-from segue.edges.control.following import POLL_S, begun, wait
+from segue.edges.control.following import POLL_S, begun, followed, wait
 from segue.errors import ServerRefused, ServerUnreachable
 from tests.client.loopback import Says, refusal
 from tests.edges.control.standin import Standin, change, done
@@ -63,6 +63,18 @@ def test_a_server_that_was_started_anew_does_not_know_it(service: Standin) -> No
         service.refuses = refusal(500, "internal", "oh")
         with pytest.raises(ServerRefused, match="oh"):
             wait(client, change(), Seen(), sleep=lambda _: None)
+
+
+def test_who_stops_waiting_is_told_that_it_goes_on(service: Standin, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C ends the waiting alone, whatever change it is."""
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with Client(service.url) as client:
+        assert followed(client, change() | {"verb": "rollout"}, server=None, sleep=interrupted) is None
+        assert followed(client, done(), server=None) == done()
+    assert "stopped waiting; rollout c0ffee goes on: see segue status, segue history" in capsys.readouterr().err
 
 
 def test_who_does_not_wait_is_told_how_to_look(capsys: pytest.CaptureFixture[str]) -> None:

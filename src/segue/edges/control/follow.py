@@ -4,13 +4,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from segue.edges.control.figures import duration
-from segue.edges.control.rollout import read_plan
+from segue.edges.control.plan import plan_of
 from segue.edges.control.server import asking, json_option, say, server_option
 from segue.edges.control.wanted import options_of_a_version, wanted
 from segue.speech.names import printable
@@ -76,7 +75,7 @@ def follow(
             return 0
         if model is not None:
             body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
-            body |= {"plan": _plan(plan_file), "why": why} | ({"every": every} if every else {})
+            body |= {"plan": plan_of(plan_file, {}), "why": why} | ({"every": every} if every else {})
             said = _first_look(client, client.put(_PATH, body)["follow"])
         else:
             said = client.get(_PATH)["follow"]
@@ -116,11 +115,3 @@ def _first_look(client: "Client", said: dict[str, Any], *, sleep: Callable[[floa
     except KeyboardInterrupt:
         say("stopped waiting for the first look; it is followed all the same")
     return said
-
-
-def _plan(path: str | None) -> dict[str, Any]:
-    """The golden clips are named by their absolute path: the service has another working directory."""
-    plan = read_plan(path)
-    if plan.get("golden"):
-        plan["golden"] = str(Path(str(plan["golden"])).expanduser().absolute())
-    return plan

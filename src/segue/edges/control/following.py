@@ -24,21 +24,37 @@ def follow(client: "Client", change: Mapping[str, Any], *, server: str | None, a
     """Show its steps as they happen and tell its outcome: the exit status. Raises ServerUnreachable, ServerRefused."""
     import json
 
+    over = followed(client, change, server=server)
+    if over is None:
+        return STOPPED
+    if as_json:
+        click.echo(json.dumps(over, ensure_ascii=False, indent=2))
+    if not as_json or over["state"] == "failed":
+        tell(over, client, server)
+    return status_of(over)
+
+
+def followed(
+    client: "Client",
+    change: Mapping[str, Any],
+    *,
+    server: str | None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Mapping[str, Any] | None:
+    """The change when it is over, its steps shown as they happen; None where somebody stopped waiting, which is said.
+
+    Raises ServerUnreachable, ServerRefused.
+    """
     try:
         with show_on(sys.stderr.isatty(), os.environ.get("TERM")) as show:
-            change = wait(client, change, show)
+            return wait(client, change, show, sleep=sleep)
     except KeyboardInterrupt:
         option = option_for(server)
         # No word of rollback: while this goes on it would go back behind what serves now, too.
         say(
             f"stopped waiting; {change['verb']} {change['id']} goes on: see segue status{option}, segue history{option}"
         )
-        return STOPPED
-    if as_json:
-        click.echo(json.dumps(change, ensure_ascii=False, indent=2))
-    if not as_json or change["state"] == "failed":
-        tell(change, client, server)
-    return status_of(change)
+        return None
 
 
 def wait(

@@ -1,19 +1,14 @@
 """``segue rollout``: release a version gradually; and what may be done with the one under way. ``segue canary``."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from segue.edges.control.following import wait
-from segue.edges.control.outcome import FAILED
+from segue.edges.control.following import followed
+from segue.edges.control.outcome import FAILED, STOPPED, tell
+from segue.edges.control.plan import options_of_a_plan, plan_of
 from segue.edges.control.server import asking, json_option, option_for, server_option
-from segue.edges.control.steps import show_on
-from segue.edges.control.wanted import options_of_a_version, wanted
-
-F = TypeVar("F", bound=Callable[..., Any])
+from segue.edges.control.wanted import named_version, options_of_a_version
 
 _CURRENT = "current"
 
@@ -54,27 +49,6 @@ def rollout() -> None:
     """
 
 
-def _plan_options(command: F) -> F:
-    for names, metavar, text in reversed(_PLAN):
-        command = click.option(*names, metavar=metavar, help=text)(command)
-    return command
-
-
-_PLAN = (
-    (("--shadow",), "PERCENT", "First send it copies of so many of the requests, and compare."),
-    (("--canary",), "1,10,50", "The shares of the keys that it answers, step by step.  [default: 1,10,50]"),
-    (("--step",), "TIME", "The least time of a step, 60s or 5m.  [default: 60s]"),
-    (("--bake",), "TIME", "How long after its promotion it can be taken back by itself.  [default: bake_s, 10m]"),
-    (("--min-requests",), "N", "The least number of requests of a step.  [default: 50]"),
-    (("--golden",), "DIR", "Labelled clips that it must do as well on, before any request."),
-    (("--golden-margin",), "F1", "By so much its F1 may be lower there.  [default: 0.01]"),
-    (("--max-disagreement",), "PERCENT", "Take it back when the copies differ in more of their speech."),
-    (("--in-a-row",), "N", "So many failures in a row take it back at once.  [default: 3]"),
-    (("--keep",), "N", "Keep so many of the copied recordings that differ most."),
-    (("--webhook",), "URL", "Is told, by POST, how it ends."),
-)
-
-
 @rollout.command("begin", epilog=_EPILOG, short_help="Begin one (the word begin may be left out).")
 @click.argument("model", required=False, metavar="[MODEL_ID[@REVISION]]")
 @click.option("--version", metavar="VERSION", help="A version that the server knows, in place of a model.")
@@ -82,7 +56,7 @@ _PLAN = (
 @click.option(
     "--plan", "plan_file", type=click.Path(dir_okay=False), help="A plan in TOML or JSON; options go over it."
 )
-@_plan_options
+@options_of_a_plan
 @click.option("--auto/--manual", "auto", default=None, help="Go on by itself, or only when told to.  [default: auto]")
 @click.option("--why", metavar="TEXT", default="", help="The reason, for the history.")
 @click.option("--wait", "waits", is_flag=True, help="Wait for its end, and tell of each step.")
@@ -104,27 +78,15 @@ def begin(
     **given: Any,
 ) -> int:
     """Begin to release MODEL_ID: prepare it, and take the first step of the plan."""
-    if (model is None) == (version is None):
-        raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
-    if model is None and (parameters or (mode, preset, isolate) != (None, None, None)):
-        raise click.UsageError(
-            "--set, --mode, --preset and --isolate go with MODEL_ID: a version has its options already"
-        )
-    plan = read_plan(plan_file) | {name: value for name, value in given.items() if value is not None}
-    if plan.get("golden"):
-        plan["golden"] = str(Path(str(plan["golden"])).expanduser().absolute())
-    body: dict[str, Any] = {"version": version}
-    if model is not None:
-        body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
+    named = named_version(model, version, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
+    body = named | {"plan": plan_of(plan_file, given), "why": why}
     from segue.edges.control.rollout_text import follow
 
     with asking(server) as client:
-        begun = client.post("/v1/rollouts", body | {"plan": plan, "why": why}, wait=False)
-        with show_on(_is_terminal(), _term()) as show:
-            change = wait(client, begun, show)
+        change = followed(client, client.post("/v1/rollouts", body, wait=False), server=server)
+        if change is None:
+            return STOPPED
         if change["state"] == "failed":
-            from segue.edges.control.outcome import tell
-
             tell(change, client, server)
             return FAILED
         return follow(client, change["answer"]["id"], until_over=waits, as_json=as_json, option=option_for(server))
@@ -190,31 +152,3 @@ def _say(rollout_id: str, verb: str, body: dict[str, Any] | None, *, as_json: bo
         said = client.post(f"/v1/rollouts/{quote(rollout_id, safe='')}/{verb}", body)
         show(said, as_json=as_json)
     return 0
-
-
-def read_plan(path: str | None) -> dict[str, Any]:
-    """A plan from a file; of no file an empty one. Raises click.UsageError."""
-    if path is None:
-        return {}
-    import tomllib
-
-    try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-        plan = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise click.UsageError(f"--plan {path}: {getattr(error, 'strerror', None) or error}") from error
-    if not isinstance(plan, dict):
-        raise click.UsageError(f"--plan {path}: a table of names and values is wanted")
-    return plan
-
-
-def _is_terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()
-
-
-def _term() -> str | None:
-    import os
-
-    return os.environ.get("TERM")

@@ -1,12 +1,10 @@
 """``segue switch``: replace what serves, without a pause."""
 
-from typing import Any
-
 import click
 
 from segue.edges.control.following import begun, follow
 from segue.edges.control.server import asking, json_option, server_option
-from segue.edges.control.wanted import options_of_a_version, wanted
+from segue.edges.control.wanted import named_version, options_of_a_version
 
 _EPILOG = """\b
 Examples:
@@ -57,14 +55,7 @@ def switch(
     MODEL_ID is fetched, verified, loaded and warmed first; only then it serves. What is under way is finished by what
     began it. A directory with a model, which the server must be able to read, may stand for the ID.
     """
-    if (model is None) == (version is None):
-        raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
-    if model is None and (parameters or (mode, preset, isolate) != (None, None, None)):
-        options = "--set, --mode, --preset and --isolate"
-        raise click.UsageError(f"{options} go with MODEL_ID: a version has its options already")
-    body: dict[str, Any] = {"version": version}
-    if model is not None:
-        body = wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
+    body = named_version(model, version, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
     with asking(server) as client:
         change = client.post(
             "/v1/switch", body | {"why": why}, wait=False, queue=queue or None, abort_rollout=abort_rollout or None

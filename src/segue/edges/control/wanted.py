@@ -48,6 +48,26 @@ def wanted(
     return {"model_id": model_id, "revision": revision, "options": options}
 
 
+def named_version(
+    model: str | None,
+    version: str | None,
+    *,
+    parameters: Sequence[str],
+    mode: str | None,
+    preset: str | None,
+    isolate: bool | None,
+) -> dict[str, Any]:
+    """The body that names a model, or a version that the server knows. Raises InvalidModelID, click.UsageError."""
+    if (model is None) == (version is None):
+        raise click.UsageError("name either MODEL_ID or --version VERSION: segue versions shows those that there are")
+    if model is not None:
+        return wanted(model, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
+    if parameters or (mode, preset, isolate) != (None, None, None):
+        options = "--set, --mode, --preset and --isolate"
+        raise click.UsageError(f"{options} go with MODEL_ID: a version has its options already")
+    return {"version": version}
+
+
 def _named(model: str) -> tuple[str, str | None]:
     """(ID, revision). A directory is named by its absolute path: the service has another working directory."""
     from segue.hub import CATALOG, names_hub, parse_model
