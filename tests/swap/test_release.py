@@ -14,7 +14,7 @@ A, B = VersionId("va"), VersionId("vb")
 def rollout(share: float = 0.5, phase: Phase = Phase.CANARY) -> Rollout:
     made = Rollout("c0ffee", B, A, Plan(), who="ann", why="better", began_s=0.0)
     enter = Enter(phase, "go", 0, share)
-    made.enter(enter, made.route_of(enter), 0.0)
+    made.enter(enter, made.route_of(enter), 0.0, epoch=1)
     return made
 
 

@@ -220,9 +220,7 @@ class Changes:
         for failure in restored.failures:
             _LOG.error("not served again: %s", failure)
         _LOG.info("what served last serves again: %s", restored.switched.route)
-        route = restored.switched.route
-        if mark and route and mark.version in route.versions:
-            self._runner.resume(mark)
+        self._runner.recover(mark)
 
     def _resolve(self, operation: Operation, spec: ModelSpec) -> VersionId:
         """The version that a spec means, its content in the store."""

@@ -93,9 +93,8 @@ class Rollout:
         self.route: Route | None = None
         self.epoch = 0
         """Of its route: what others have installed before is nothing to it."""
-        self.not_before_s = 0.0
-        """What it could not do is not tried again before."""
         self.trouble = ""
+        """Why it waits, as it was logged."""
         self.outcome = ""
         self._judge = Judge(plan.margins())
         self._began_at = time.time()

@@ -25,6 +25,7 @@ CLEAN_END = "clean end"
 
 _SOON_S = 600.0
 _TOO_OFTEN = 2
+_OVER = frozenset(phase.value for phase in Phase if phase.is_over)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +65,18 @@ def last_mark(journal: Journal, *, now: float, most: int = 1000) -> Mark | None:
     """
     newest = journal.history(most)
     was_clean = not newest or newest[0].verb == CLEAN_END
+    settled: set[int | None] = set()
     for entry in newest:
-        said = entry.evidence
-        if entry.kind in (Kind.DONE, Kind.NOTE) and "plan" in said.get("rollout", {}):
-            known = said["rollout"]
-            if Phase(known["phase"]).is_over:
+        if entry.kind in (Kind.DONE, Kind.REFUSED):
+            settled.add(entry.of)
+        is_under_way = entry.kind is Kind.INTENT and entry.seq not in settled  # what is tried first by ``restore``
+        known = entry.evidence.get("rollout")
+        if (entry.kind in (Kind.DONE, Kind.NOTE) or is_under_way) and isinstance(known, dict) and "plan" in known:
+            if known.get("phase") in _OVER or not isinstance(known.get("version"), str):
                 return None
-            crashes = 0 if was_clean or now - entry.at > _SOON_S else known["crashes"] + 1
-            return Mark(said, crashes)
+            was_soon = not was_clean and now - entry.at <= _SOON_S
+            before = known.get("crashes")
+            return Mark(entry.evidence, (before if isinstance(before, int) else 0) + 1 if was_soon else 0)
         if entry.kind is Kind.DONE and entry.verb not in ("restore", "fall back"):
             return None  # something else was installed after it
     return None

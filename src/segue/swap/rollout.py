@@ -117,9 +117,9 @@ def decide(plan: Plan, progress: Progress, now_s: float) -> Action | None:
 
 def after(plan: Plan, progress: Progress, why: str) -> Enter:
     """The step that follows this one, of a trial."""
-    step = 0 if progress.phase is Phase.SHADOW else progress.step + 1
+    step = 0
     while step < len(plan.canary) and plan.canary[step] <= progress.share:
-        step += 1  # its share was set by hand, and a key never goes back as it grows
+        step += 1  # by the share, for that may have been set by hand, and a key never goes back as it grows
     if step < len(plan.canary):
         return _canary(plan, step, why)
     return Enter(Phase.BAKE, why, step=step)

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
-from segue.errors import JournalUnavailable, SegueError, Superseded, UnknownRollout, VersionNotReady
+from segue.errors import NothingToRollBack, SegueError, Superseded, UnknownRollout, VersionNotReady
 from segue.swap.change import Change
 from segue.swap.entry import Entry, Kind
 from segue.swap.events import Event, FellBack, Released, Switched, Transitioned
@@ -26,7 +26,7 @@ from segue.swap.lifecycle import State
 from segue.swap.plan import Plan
 from segue.swap.release import Rollout, RolloutReport
 from segue.swap.restore import Mark
-from segue.swap.rollout import Action, Enter, Phase, TakeBack, after, decide, first
+from segue.swap.rollout import Action, Enter, Phase, TakeBack, decide, first
 from segue.swap.spec import VersionId
 from segue.swap.switchboard import Switchboard
 
@@ -81,36 +81,70 @@ class Runner(Generic[T]):
         rollout = Rollout(
             uuid.uuid4().hex[:8], version, route.primary, plan, who=change.who, why=change.why, began_s=self._clock()
         )
-        rollout.change = change
+        rollout.change, rollout.epoch = change, change.epoch
         with self._acting:
             with self._lock:
                 watched, self._active = self._active, rollout
-            if watched is not None:
-                self._end(watched, Phase.ABORTED, f"{change} began")
             try:
                 self._enter(rollout, first(plan))
             except BaseException:
                 with self._lock:
-                    self._active = None
+                    if self._active is rollout:  # what was watched still serves: nothing was installed
+                        self._active = watched
                 raise
+            if watched is not None:
+                self._end(watched, Phase.ABORTED, f"{change} began")
         return rollout.report(self._clock())
 
-    def resume(self, mark: Mark) -> None:
-        """Go on after a restart with what the journal said, if its route serves again; evidence is gathered anew.
+    def recover(self, mark: Mark | None) -> None:
+        """After a restart: go on with what the journal said, if its route serves again; evidence is gathered anew.
 
-        Raises what ``Switchboard.change`` and ``prepare`` raise: then it is not under way.
+        What ended the process too often is over (the boot guard has left it out), and so is what cannot go on: a trial
+        that nobody judges would stay for ever. Raises nothing.
         """
-        rollout = Rollout.of(mark.said, now_s=self._clock())
-        rollout.crashes, rollout.route = mark.crashes, self._board.route
-        self._board.keep_warm(rollout.instead, rollout.plan.bake_s)
+        why = "the journal does not say how it was to go on"
+        try:
+            rollout = Rollout.of(mark.said, now_s=self._clock()) if mark else None
+            if rollout is not None and mark is not None:
+                rollout.crashes, route = mark.crashes, self._board.route
+                if mark.is_to_be_taken_back:
+                    why = f"the process ended {mark.crashes} times within minutes of its taking traffic"
+                    self._end(rollout, Phase.TAKEN_BACK, why)
+                elif route == rollout.route_of(rollout.where):
+                    self._go_on(rollout)
+                elif route and rollout.version in route.versions:
+                    why = f"{route} serves, and not what its rollout {rollout.id} had installed"
+                    self._end(rollout, Phase.ABORTED, why)
+        except SegueError as error:
+            why = str(error)
+            _LOG.error("a rollout does not go on: %s", error)
+        self._clear(why)
+
+    def _go_on(self, rollout: Rollout) -> None:
+        """Raises what ``Switchboard.change`` raises: then it is not under way."""
+        rollout.route, rollout.epoch = self._board.route, self._board.epoch
         with self._acting:
+            self._board.keep_warm(rollout.instead, rollout.plan.bake_s)
             if rollout.phase.is_trial:
                 rollout.change = self._board.change(rollout.version, verb=VERB, who=rollout.who, why=rollout.why)
             with self._lock:
                 self._active = rollout
             self._note(rollout, "resume", "start")
         if not rollout.phase.is_trial:
-            self._board.prepare(rollout.instead, who=rollout.name, why="to be gone back to")
+            try:
+                self._board.prepare(rollout.instead, who=rollout.name, why="to be gone back to")
+            except SegueError as error:  # it is tried again when it is needed
+                _LOG.error("%s would have to be prepared to go back to: %s", rollout.instead, error)
+
+    def _clear(self, why: str) -> None:
+        """Take a trial out that is nobody's."""
+        route = self._board.route
+        if route is None or not route.is_trial or self.under_trial is not None:
+            return
+        try:
+            self._board.rollback(who="start", why=f"its rollout is over: {why}", expected=route)
+        except SegueError as error:
+            _LOG.error("%s is a trial that nobody judges, and stays: %s", route, error)
 
     def tend(self) -> None:
         """Ask what is to be done now, and do it. Raises nothing that a later try could mend."""
@@ -118,15 +152,28 @@ class Runner(Generic[T]):
             with self._lock:
                 rollout = self._active
                 now_s = self._clock()
-                action = decide(rollout.plan, rollout.progress(), now_s) if rollout else None
-            if rollout is None or action is None:
-                return
+                if rollout is None:
+                    return
+                action = decide(rollout.plan, rollout.progress(), now_s)
             try:
-                self._do(rollout, action)
-            except (JournalUnavailable, VersionNotReady) as error:
-                _LOG.warning("rollout %s waits: %s", rollout.id, error)
-            except Superseded as error:
-                self._end(rollout, Phase.ABORTED, str(error))
+                if rollout.has_lost_its_right:
+                    self._lost(rollout)
+                elif action is not None and self._board.route is not None:  # else the service is being stopped
+                    self._do(rollout, action)
+            except SegueError as error:
+                self._waits(rollout, error)
+
+    def _waits(self, rollout: Rollout, error: SegueError) -> None:
+        """It could not be done, and is tried again; said once. Of one who was faster we hear by ourselves."""
+        if not isinstance(error, Superseded) and rollout.trouble != str(error):
+            rollout.trouble = str(error)
+            _LOG.error("%s waits: %s", rollout.name, error)
+
+    def _lost(self, rollout: Rollout) -> None:
+        """A rollback has taken the right to change the route; where it then failed, it is done here."""
+        snapshot = self._board.snapshot()
+        if not snapshot.under_way and snapshot.route == rollout.route:
+            self._take_back(rollout, "a rollback that failed had ended it", {}, Phase.ABORTED)
 
     # -- by hand ---------------------------------------------------------------------------------------------------
 
@@ -142,9 +189,12 @@ class Runner(Generic[T]):
         """Set the share by hand, 0 to 1; then it waits for the next word. Raises UnknownRollout, InvalidRoute."""
         with self._acting:
             rollout = self._trial(rollout_id)
-            self._enter(rollout, Enter(Phase.CANARY, f"set to {share:.4g} by {who}", rollout.step, share))
-            with self._lock:
-                rollout.is_paused = True
+            was_paused, rollout.is_paused = rollout.is_paused, True  # before: the row says so too
+            try:
+                self._enter(rollout, Enter(Phase.CANARY, f"set to {100 * share:.4g} % by {who}", rollout.step, share))
+            except BaseException:
+                rollout.is_paused = was_paused
+                raise
             return rollout.report(self._clock())
 
     def promote(self, rollout_id: str | None, *, who: str) -> RolloutReport:
@@ -154,15 +204,8 @@ class Runner(Generic[T]):
             self._enter(rollout, Enter(Phase.BAKE, f"promoted by {who}", rollout.step))
             return rollout.report(self._clock())
 
-    def step(self, rollout_id: str | None, *, who: str) -> RolloutReport:
-        """Take the next step of the plan now. Raises UnknownRollout."""
-        with self._acting:
-            rollout = self._trial(rollout_id)
-            self._enter(rollout, after(rollout.plan, rollout.progress(), f"by {who}"))
-            return rollout.report(self._clock())
-
     def abort(self, rollout_id: str | None, *, who: str, why: str = "") -> RolloutReport:
-        """End it: what served before serves everyone again. Raises UnknownRollout."""
+        """End it: what served before serves everyone again. Raises UnknownRollout, and as ``Switchboard.rollback``."""
         with self._acting:
             rollout = self._find_active(rollout_id)
             said = f"aborted by {who}" + (f": {why}" if why else "")
@@ -229,8 +272,8 @@ class Runner(Generic[T]):
         """Somebody has installed a route."""
         with self._lock:
             rollout = self._active
-            if rollout is not None and rollout.is_own(event):
-                return
+            if rollout is not None and (rollout.is_own(event) or event.epoch <= rollout.epoch):
+                return  # its own, or of before it and told late
         if rollout is not None:
             failed = rollout.alarm if event.verb == "fall back" else ""
             said = f"{event.verb}{f' by {event.who}' if event.who else ''}{f': {event.why}' if event.why else ''}"
@@ -245,7 +288,7 @@ class Runner(Generic[T]):
             return
         plan = Plan(canary=(), bake_s=self._bake_s)
         rollout = Rollout("", version, instead, plan, who=event.who, why=event.why, began_s=self._clock())
-        rollout.enter(Enter(Phase.BAKE, "switched to"), event.route, self._clock())
+        rollout.enter(Enter(Phase.BAKE, "switched to"), event.route, self._clock(), epoch=event.epoch)
         with self._lock:
             if self._board.epoch == event.epoch:
                 self._active = rollout
@@ -262,23 +305,29 @@ class Runner(Generic[T]):
 
     def _enter(self, rollout: Rollout, enter: Enter) -> None:
         """Install the route of a step. Raises as ``Switchboard.switch``."""
-        assert rollout.change is not None
+        change = rollout.change
+        if change is None:  # it has ended in another thread since it was found
+            raise Superseded(f"{rollout.name} is over: {rollout.outcome}")
         route = rollout.route_of(enter)
-        rollout.change.says(enter.why, rollout.mark(enter) | {"figures": dict(rollout.progress().verdict.figures)})
+        change.says(enter.why, rollout.mark(enter) | {"figures": dict(rollout.progress().verdict.figures)})
         self._board.keep_warm(rollout.instead, rollout.plan.bake_s)
-        self._board.switch(route, change=rollout.change)
+        switched = self._board.switch(route, change=change)
         with self._lock:
-            rollout.enter(enter, route, self._clock())
+            if rollout.phase.is_over:  # somebody has gone back already
+                return
+            rollout.enter(enter, route, self._clock(), epoch=switched.epoch)
         if enter.phase is Phase.BAKE:
             self._let_go(rollout)
 
     def _take_back(self, rollout: Rollout, why: str, figures: Mapping[str, float], phase: Phase) -> None:
-        """What served before serves everyone again; the version that it goes back to never went away."""
+        """What served before serves everyone again; the version that it goes back to never went away.
+
+        Raises as ``Switchboard.rollback``: then it is not over.
+        """
         try:
-            if self._board.snapshot().route == rollout.route:
-                evidence = {"rollout": {"id": rollout.id, "outcome": phase.value}, "figures": dict(figures)}
-                self._board.rollback(who=rollout.name, why=why, evidence=evidence, expected=rollout.route)
-        except SegueError as error:
+            evidence = {"rollout": {"id": rollout.id, "outcome": phase.value}, "figures": dict(figures)}
+            self._board.rollback(who=rollout.name, why=why, evidence=evidence, expected=rollout.route)
+        except NothingToRollBack as error:
             _LOG.error("%s cannot be taken back: %s", rollout.name, error)
             why = f"{why}; it could not be taken back: {error}"
         self._end(rollout, phase, why)
