@@ -8,7 +8,7 @@ from benchmarks.held_out import Interval, f1, f1_difference, f1_interval, pooled
 from benchmarks.listening import AS_THEY_ARE, Listened
 from benchmarks.preset_search import Candidate, conditions_of
 from benchmarks.table import Table
-from segue.speech.agreement import Agreement
+from segue.accuracy.agreement import Agreement
 from segue.speech.parameters import MODES
 from segue.speech.presets import PRESETS
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.recording import RATE, Samples
-from segue.speech import agreement, references
+from segue.accuracy import agreement, references
 from segue.speech.audio import decode
 from segue.speech.segmenter import Segment
 

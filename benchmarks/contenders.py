@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.clips import Clip
 from benchmarks.peers import Pairs
 from benchmarks.recording import Samples
-from segue.speech.agreement import Agreement, agreement_of_frames
+from segue.accuracy.agreement import Agreement, agreement_of_frames
 from segue.speech.rules import Rules
 from segue.speech.scorer import Scorer, SilenceProbs
 from segue.speech.segmenter import Segment, Segmenter, SpeechEnded

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from segue.speech.agreement import Agreement
+from segue.accuracy.agreement import Agreement
 
 FOLDS = 5
 REPEATS = 20

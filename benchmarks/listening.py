@@ -8,7 +8,7 @@ from benchmarks.conditions import CONDITIONS, spoil
 from benchmarks.contenders import EVERYTHING, FUNASR, Heard
 from benchmarks.peers import Pairs
 from benchmarks.recording import Samples
-from segue.speech.agreement import Agreement
+from segue.accuracy.agreement import Agreement
 from segue.speech.detector import Detector
 from segue.speech.parameters import MODES
 from segue.speech.rules import Rules

@@ -19,7 +19,7 @@ from benchmarks.clips import Clip, read_clips
 from benchmarks.held_out import f1, pooled
 from benchmarks.recording import DATA, RATE
 from benchmarks.table import Table, verdict
-from segue.speech.agreement import Agreement, agreement_of_frames
+from segue.accuracy.agreement import Agreement, agreement_of_frames
 from segue.speech.parameters import MODES
 from segue.speech.rules import Rules
 from segue.speech.scorer import SilenceProbs

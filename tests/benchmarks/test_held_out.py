@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.held_out import REPEATS, Measured, best, f1, f1_difference, f1_interval, held_out, pooled
-from segue.speech.agreement import Agreement
+from segue.accuracy.agreement import Agreement
 
 GOOD, BAD = Agreement(both=90, missed=10, neither=100), Agreement(both=50, missed=50, neither=100)
 

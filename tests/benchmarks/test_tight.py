@@ -9,7 +9,7 @@ import segue
 from benchmarks.clips import Clip, read_clips
 from benchmarks.held_out import f1
 from benchmarks.tight import GOAL, Choice, Scored, best, choices, cross_validated, defaults, rules_of, table
-from segue.speech.agreement import Agreement
+from segue.accuracy.agreement import Agreement
 from segue.speech.segmenter import Segment
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from segue.accuracy.comparison import FEWEST as FEWEST_COMPARED
+from segue.accuracy.evaluation import METRICS
+from segue.accuracy.references import EXTENSIONS, SILENT
+from segue.accuracy.tuning import FEWEST as FEWEST_TUNED
 from segue.edges import cli
-from segue.speech.comparison import FEWEST as FEWEST_COMPARED
-from segue.speech.evaluation import METRICS
-from segue.speech.references import EXTENSIONS, SILENT
-from segue.speech.tuning import FEWEST as FEWEST_TUNED
 from tests.edges.eval.conftest import labelled, talks
 
 __all__ = ["labelled", "talks"]  # fixtures

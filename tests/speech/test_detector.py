@@ -12,8 +12,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from scripts.speech import Conversation
+from segue.accuracy.agreement import agreement
 from segue.errors import AudioTooLong, InvalidParameter
-from segue.speech.agreement import agreement
 from segue.speech.detector import Detector
 from segue.speech.presets import Preset
 from segue.speech.scorer import Samples

@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from segue.accuracy.evaluation import Evaluated, evaluate, total
+from segue.accuracy.pairing import pair
+from segue.accuracy.references import is_reference
 from segue.errors import GoldenFailed, InvalidPlan, SegueError, one_line
 from segue.speech.detector import Detector
-from segue.speech.evaluation import Evaluated, evaluate, total
 from segue.speech.folder import files_in
 from segue.speech.names import is_audio, natural, printable
-from segue.speech.pairing import pair
-from segue.speech.references import is_reference
 from segue.speech.segmenter import Segment
 
 

@@ -45,7 +45,7 @@ def int8_cost(before: "Detector", after: "Detector", audio: "Iterable[Samples]",
     """Run both over ``audio`` (float32 (n,), at their rate); ``sizes``: bytes of weights. Raises InferenceFailed."""
     import numpy as np
 
-    from segue.speech.agreement import Agreement, Shifts, agreement, percentiles, shifts
+    from segue.accuracy.agreement import Agreement, Shifts, agreement, percentiles, shifts
 
     rate = before.scorer.sample_rate
     frames = otherwise = segments = moved = samples_heard = 0

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from segue.accuracy.agreement import Agreement, Shifts, agreement, percentiles, shifts
 from segue.errors import AudioError, InvalidParameter, SwitchError
 from segue.service.engine import Engine
 from segue.service.fall import Fall, item_of
@@ -21,7 +22,6 @@ from segue.service.lanes import Lanes
 from segue.service.patience import Patience
 from segue.service.watch import Watch
 from segue.service.worst import Worst
-from segue.speech.agreement import Agreement, Shifts, agreement, percentiles, shifts
 from segue.speech.detection import Detection
 from segue.swap import Lease, Outcome, Runner, Switchboard, VersionId
 

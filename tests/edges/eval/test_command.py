@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import segue
-from segue.speech.evaluation import METRICS, evaluate, total
-from segue.speech.references import read
+from segue.accuracy.evaluation import METRICS, evaluate, total
+from segue.accuracy.references import read
 from tests.edges.eval.conftest import Ended, Run
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from segue.accuracy.references import Reference
 from segue.edges.eval.hearing import hear_all
-from segue.speech.references import Reference
 from segue.speech.segmenter import Segment
 from tests.fakes import loudness_detector
 

@@ -2,11 +2,11 @@
 
 import json
 
+from segue.accuracy.comparison import Difference
+from segue.accuracy.evaluation import evaluate
 from segue.edges.eval.hearing import Heard
 from segue.edges.eval.report import of_differences, of_evaluated, of_files, of_setup
 from segue.edges.eval.setups import Setup
-from segue.speech.comparison import Difference
-from segue.speech.evaluation import evaluate
 from segue.speech.segmenter import Segment
 from tests.fakes import MODEL, loudness_detector
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from segue.accuracy.comparison import Difference
+from segue.accuracy.evaluation import METRICS, evaluate, total
 from segue.edges.eval.tables import print_differences, print_evaluated, print_shifts, print_verdict, verdict
-from segue.speech.comparison import Difference
-from segue.speech.evaluation import METRICS, evaluate, total
 from segue.speech.segmenter import Segment
 
 

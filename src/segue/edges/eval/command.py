@@ -10,9 +10,9 @@ from segue.edges.eval.options import asked as asked_for
 from segue.edges.eval.options import check, options_of_decisions, options_of_input, pairs
 
 if TYPE_CHECKING:
+    from segue.accuracy.evaluation import Evaluated
     from segue.edges.eval.hearing import Heard
     from segue.edges.eval.setups import Setup
-    from segue.speech.evaluation import Evaluated
 
 _EPILOG = """\b
 Examples:
@@ -112,9 +112,9 @@ def _print_tables(
     per_file: bool,
     seed: int,
 ) -> None:
+    from segue.accuracy.comparison import compare
+    from segue.accuracy.evaluation import total
     from segue.edges.eval import setups, tables
-    from segue.speech.comparison import compare
-    from segue.speech.evaluation import total
 
     wholes = [total(evaluated) for evaluated in results]
     names = setups.labels(chosen[0], chosen[1], change) if change else ("",)
@@ -142,9 +142,9 @@ def _print_json(
     in_frames: bool,
     seed: int,
 ) -> None:
+    from segue.accuracy.comparison import compare
+    from segue.accuracy.evaluation import total
     from segue.edges.eval import report
-    from segue.speech.comparison import compare
-    from segue.speech.evaluation import total
     from segue.speech.names import legible
 
     said: list[dict[str, Any]] = [

@@ -4,11 +4,11 @@ import glob
 import os
 from collections.abc import Callable, Iterator
 
+from segue.accuracy import references
+from segue.accuracy.pairing import Pairing, pair
 from segue.errors import InvalidParameter
-from segue.speech import references
 from segue.speech.folder import files_in
 from segue.speech.names import is_audio, natural, printable
-from segue.speech.pairing import Pairing, pair
 
 
 def paired(audio: str, reference: str, *, recursive: bool = False) -> Pairing:

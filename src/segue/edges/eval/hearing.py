@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from segue.accuracy.evaluation import beyond
+from segue.accuracy.references import Reference
+from segue.accuracy.scored_clip import ScoredClip, hear
 from segue.errors import SegueError
 from segue.speech.detector import Detector
-from segue.speech.evaluation import beyond
 from segue.speech.names import printable
-from segue.speech.references import Reference
-from segue.speech.scored_clip import ScoredClip, hear
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segue.accuracy.agreement import FRAME_MS, percentiles
+from segue.accuracy.comparison import CONFIDENCE, Difference
+from segue.accuracy.evaluation import METRICS, Evaluated
 from segue.edges.eval.hearing import Heard
 from segue.edges.eval.setups import Setup
-from segue.speech.agreement import FRAME_MS, percentiles
-from segue.speech.comparison import CONFIDENCE, Difference
-from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.names import legible
 from segue.speech.parameters import schedule_text
 

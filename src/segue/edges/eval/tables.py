@@ -8,14 +8,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from segue.accuracy.agreement import percentiles
+from segue.accuracy.comparison import FEWEST, Difference
+from segue.accuracy.evaluation import METRICS, Evaluated
+from segue.accuracy.tuning import Tuned
 from segue.edges.eval.hearing import Heard
 from segue.edges.eval.setups import Setup
-from segue.speech.agreement import percentiles
-from segue.speech.comparison import FEWEST, Difference
-from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.names import printable
 from segue.speech.rules import Rules
-from segue.speech.tuning import Tuned
 
 
 def print_setup(setup: Setup, heard: Sequence[Heard], *, in_frames: bool) -> None:

@@ -11,10 +11,10 @@ from segue.edges.eval.options import asked as asked_for
 from segue.edges.eval.options import options_of_decisions, options_of_input
 
 if TYPE_CHECKING:
+    from segue.accuracy.comparison import Difference
+    from segue.accuracy.tuning import Tuned
     from segue.edges.eval.hearing import Heard
     from segue.edges.eval.setups import Setup
-    from segue.speech.comparison import Difference
-    from segue.speech.tuning import Tuned
 
 _EPILOG = """\b
 Examples:
@@ -72,9 +72,9 @@ def tune(
     recordings that it was not chosen on.
     """
     asked = asked_for(mode, preset, parameters)
+    from segue.accuracy import tuning
+    from segue.accuracy.comparison import compare
     from segue.edges.eval import folders, hearing, setups, voice
-    from segue.speech import tuning
-    from segue.speech.comparison import compare
 
     pairing = folders.paired(audio, reference, recursive=recursive)
     setup = setups.setup(model, asked, say=voice.say)
@@ -117,8 +117,8 @@ def _report(
     folds: int,
     seed: int,
 ) -> dict[str, Any]:
+    from segue.accuracy.evaluation import total
     from segue.edges.eval import report
-    from segue.speech.evaluation import total
 
     figures = {"given": tuned.given, "held_out": tuned.held_out, "training": tuned.training}
     return {
@@ -147,9 +147,9 @@ def _print(
     metric: str,
     seed: int,
 ) -> None:
+    from segue.accuracy.evaluation import total
+    from segue.accuracy.tuning import MEASURES
     from segue.edges.eval import tables
-    from segue.speech.evaluation import total
-    from segue.speech.tuning import MEASURES
 
     tables.print_setup(setup, heard, in_frames=False)
     tables.print_tuned(*map(total, (tuned.given, tuned.held_out, tuned.training)))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from segue.accuracy.agreement import Agreement, Shifts
+from segue.accuracy.comparison import FEWEST, Difference, compare
+from segue.accuracy.evaluation import METRICS, Evaluated, total
 from segue.errors import InvalidParameter
-from segue.speech.agreement import Agreement, Shifts
-from segue.speech.comparison import FEWEST, Difference, compare
-from segue.speech.evaluation import METRICS, Evaluated, total
 
 Times = tuple[int, int, int, int]
 

@@ -16,11 +16,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from segue.accuracy.agreement import Agreement, agreement
+from segue.accuracy.evaluation import METRICS, Evaluated
+from segue.accuracy.scored_clip import ScoredClip
 from segue.errors import InvalidParameter
-from segue.speech.agreement import Agreement, agreement
-from segue.speech.evaluation import METRICS, Evaluated
 from segue.speech.rules import Rules
-from segue.speech.scored_clip import ScoredClip
 
 FEWEST = 10
 """With fewer recordings in which somebody speaks there is nothing to hold out."""

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from praatio import textgrid as praat
 
+from segue.accuracy.references import EXTENSIONS, Reference, is_reference, names_inside, own_names, read
 from segue.errors import InvalidParameter
 from segue.speech.detection import Detection, ModelIdentity
 from segue.speech.formats import FORMATS
-from segue.speech.references import EXTENSIONS, Reference, is_reference, names_inside, own_names, read
 from segue.speech.rules import Rules
 from segue.speech.segmenter import Segment
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from segue.speech.agreement import Agreement, Shifts, agreement, agreement_of_frames, shifts
+from segue.accuracy.agreement import Agreement, Shifts, agreement, agreement_of_frames, shifts
 from segue.speech.segmenter import Segment
 
 BEYOND_MS = 100

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from segue.accuracy.evaluation import Evaluated, evaluate
 from segue.speech.audio import AudioSource, decode
-from segue.speech.evaluation import Evaluated, evaluate
 from segue.speech.rules import Rules
 from segue.speech.scorer import SilenceProbs
 from segue.speech.segmenter import Segment, Segmenter, SpeechEnded

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.speech.agreement import Agreement, Shifts
-from segue.speech.evaluation import METRICS, Evaluated, beyond, evaluate, total
+from segue.accuracy.agreement import Agreement, Shifts
+from segue.accuracy.evaluation import METRICS, Evaluated, beyond, evaluate, total
 from segue.speech.segmenter import Segment
 
 MS = st.integers(0, 10_000)

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 
 from scripts.speech import Conversation
+from segue.accuracy.evaluation import evaluate
+from segue.accuracy.scored_clip import hear
 from segue.errors import AudioUndecodable
 from segue.speech.detector import Detector
-from segue.speech.evaluation import evaluate
 from segue.speech.rules import MODES
-from segue.speech.scored_clip import hear
 from segue.speech.segmenter import Segment
 from tests.fakes import loudness_detector
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from segue.accuracy.evaluation import METRICS, Evaluated, Metric, total
 from segue.errors import InvalidParameter
-from segue.speech.evaluation import METRICS, Evaluated, Metric, total
 
 FEWEST = 8
 """With fewer recordings there is no interval: it would hold the truth less often than it says."""

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from segue.accuracy.pairing import pair
+from segue.accuracy.references import Reference, own_names
 from segue.errors import InvalidParameter
-from segue.speech.pairing import pair
-from segue.speech.references import Reference, own_names
 
 Inside = Mapping[str, Sequence[tuple[str, ...]] | None]
 """Label file -> the names of its recordings; none where they are those of the file; None where it is malformed."""

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from segue.accuracy.references import Reference, names_inside, own_names, read
 from segue.errors import InvalidParameter
 from segue.speech.names import printable, without_blanks
-from segue.speech.references import Reference, names_inside, own_names, read
 
 _NAMED = 3
 """Of many that lack something, so many are named."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from praatio import textgrid as praat
 
-from segue.speech.textgrid import Interval, intervals
+from segue.accuracy.textgrid import Interval, intervals
 
 LABELS = st.text(st.characters(exclude_categories=["C", "Z"]), max_size=8)
 """Quotes, digits, exclamation marks and letters of any script among them."""

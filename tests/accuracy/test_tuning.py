@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from segue.accuracy.evaluation import total
+from segue.accuracy.scored_clip import ScoredClip
+from segue.accuracy.tuning import FEWEST, SPACES, most_trials, tune
 from segue.errors import InvalidParameter
-from segue.speech.evaluation import total
 from segue.speech.parameters import parameters_of
 from segue.speech.rules import MODES, Rules
-from segue.speech.scored_clip import ScoredClip
 from segue.speech.segmenter import Segment
-from segue.speech.tuning import FEWEST, SPACES, most_trials, tune
 
 
 def clip(seed: int, *, seconds: int = 12, silence: float = 0.5) -> ScoredClip:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeAlias, TypeGuard
 
+from segue.accuracy import textgrid
 from segue.errors import InvalidParameter
-from segue.speech import textgrid
 from segue.speech.names import printable
 from segue.speech.segmenter import Segment
 

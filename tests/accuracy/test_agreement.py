@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.speech.agreement import Agreement, Shifts, agreement, agreement_of_frames, percentiles, shifts, speech
+from segue.accuracy.agreement import Agreement, Shifts, agreement, agreement_of_frames, percentiles, shifts, speech
 from segue.speech.segmenter import Segment
 
 TIMES_MS = st.integers(min_value=0, max_value=400)
