@@ -13,7 +13,7 @@ from segue.errors import RestoreFailed, SegueError
 from segue.swap.entry import Entry, Kind
 from segue.swap.events import Switched
 from segue.swap.journal import Journal
-from segue.swap.rollout import Phase
+from segue.swap.progress import Phase
 from segue.swap.route import Route
 from segue.swap.spec import VersionId
 from segue.swap.switchboard import Switchboard
@@ -72,7 +72,7 @@ def last_mark(journal: Journal, *, now: float, most: int = 1000) -> Mark | None:
         is_under_way = entry.kind is Kind.INTENT and entry.seq not in settled  # what is tried first by ``restore``
         known = entry.evidence.get("rollout")
         if (entry.kind in (Kind.DONE, Kind.NOTE) or is_under_way) and isinstance(known, dict) and "plan" in known:
-            if known.get("phase") in _OVER or not isinstance(known.get("version"), str):
+            if str(known.get("phase")) in _OVER or not isinstance(known.get("version"), str):
                 return None
             was_soon = not was_clean and now - entry.at <= _SOON_S
             before = known.get("crashes")
