@@ -21,6 +21,7 @@ from tests.e2e.drill import Operator, full, recordings, report
 from tests.e2e.faulty import Command, at_fault, plugged
 from tests.e2e.releases import Crowd, Release, Users, ended_at, version_of
 from tests.e2e.server import SEGUE, Server, home_with, until
+from tests.e2e.truth import all_history
 from tests.e2e.variants import Variant, isolated, mute, patient, variant
 
 STALL_S = 2.0
@@ -52,6 +53,8 @@ class Case:
 DEADLINES_S = 3 * STALL_S + 1
 """Three deadlines, which are of STALL_S at the most, and a second."""
 
+BAKE: Mapping[str, object] = {"canary": [], "bake": "1h"}
+
 CASES = {
     "raises": Case("raises", r"\d+ failures in a row on as many inputs that the primary answered", 5),
     "raises 1 in 10": Case("raises-1-in-10", r"worse by failures: failed|\d+ failures in a row"),
@@ -61,6 +64,8 @@ CASES = {
     "slow": Case("slow", "worse by latency: latency"),
     "eats, isolated": Case("eats", r"took \d+ MB of memory", is_isolated=True),
     "dies, isolated": Case("dies", "its process was killed by SIGKILL", 5, third=False, is_isolated=True),
+    "raises, in its bake time": Case("raises", r"\d+ failures in a row on as many inputs", 5, plan=BAKE),
+    "hangs, in its bake time": Case("hangs", "passed its deadline", DEADLINES_S, third=False, plan=BAKE),
 }
 
 
@@ -80,8 +85,8 @@ def _bad(case: Case, home: Path, model_directory: Path, directory: Path) -> tupl
 def test_a_version_at_fault_is_taken_back_and_nobody_has_noticed(
     name: str, crowd: Crowd, home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
 ) -> None:
-    """In the middle of its canary: no request fails, no stream breaks, all that was answered is right; it is taken
-    back for the right reason, in time, and the history says so."""
+    """In the middle of its canary, or of its bake time: no request fails, no stream breaks, all that was answered is
+    right; it is taken back for the right reason, in time, and the journal says when."""
     case, good = CASES[name], variant("default", "fsmn-vad", home)
     bad, command = _bad(case, home, model_directory, tmp_path / "bad")
     server = Server(home, stall_s=STALL_S, isolated_memory_bytes=400_000_000)
@@ -90,7 +95,7 @@ def test_a_version_at_fault_is_taken_back_and_nobody_has_noticed(
         Operator(server).switch(good)
         users = Users(server, crowd, long_speech, [good, bad])
         with users.at_work():
-            release = Release(server, bad, {"canary": [crowd.share], "step": "1h", **case.plan})
+            release = Release(server, bad, {"canary": [crowd.share], "step": "1h", "bake": "1h", **case.plan})
             until(lambda: users.by(bad) > 3, "it has answered")
             usual_s = users.slowest_s
             with users.late:
@@ -112,13 +117,37 @@ def test_a_version_at_fault_is_taken_back_and_nobody_has_noticed(
     if case.fault == "hangs":
         assert users.slowest_s < usual_s + STALL_S + 1
     report(
-        f"A version that {name}, at {crowd.share:g} %",
+        f"A version that {name}" + ("" if case.plan else f", at {crowd.share:g} %"),
         seconds_from_the_third_failure_to_the_rollback="-" if since_s is None else f"{since_s:.2f}",
         failures=len(times),
         **figures,
         slowest_answer_s=f"{users.slowest_s:.2f} (before {usual_s:.2f})",
         why=ended["outcome"],
     )
+
+
+def test_what_was_switched_to_is_taken_back_alike(
+    home: Path, model_directory: Path, tmp_path: Path, long_speech: Samples
+) -> None:
+    """A plain switch is watched for its bake time: a version that raises then is taken back, and nobody has noticed."""
+    case, good = CASES["raises"], variant("default", "fsmn-vad", home)
+    bad, command = _bad(case, home, model_directory, tmp_path / "bad")
+    server = Server(home)
+    server.environment.update(plugged(tmp_path / "site"))
+    with server:
+        for wanted in (good, bad):
+            Operator(server).switch(wanted)
+        users = Users(server, SMALL, long_speech, [good, bad])
+        with users.at_work(), users.late:
+            until(lambda: users.late.all(lambda heard: bool(heard.version)), "the other streams are open")
+            command.give()
+            until(lambda: server.status()["route"]["primary"] == good.version, "it is taken back", deadline_s=10)
+            users.are_answered(20)
+        users.check(at_fault=[bad])
+        back = next(row for row in all_history(server) if row["kind"] == "done")
+        assert (back["verb"], back["who"]) == ("rollback", "the watch over its bake time")
+        assert re.search(case.why.partition(" that")[0], back["why"])
+        assert back["at"] - command.times()[2] < 5
 
 
 # -- what is never wrong enough to fail ----------------------------------------------------------------------------
