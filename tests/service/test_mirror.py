@@ -82,7 +82,7 @@ def test_what_the_trial_fails_at_counts_and_nobody_else_sees_it() -> None:
 
 
 def test_more_than_it_can_do_is_dropped_and_counted() -> None:
-    """While it is busy a bounded number of bytes waits; callers are answered as ever, and what waited is compared later."""
+    """While it is busy a bounded number of bytes waits; callers are answered as ever, and what waited comes later."""
     world, gate = World(), Gate()
     answered = Call(recording(), Ask("k"))
     world.recordings.begin(answered)
