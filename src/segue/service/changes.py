@@ -59,6 +59,7 @@ class Changes:
         self._settings = settings
         self._waits_for = "the service has not been started"
         self._own: Operation | None = None  # the newest change of the start
+        self._recovers = False  # a trial serves again, and does not go on yet
         self._is_closed = False
 
     def close(self) -> None:
@@ -68,7 +69,8 @@ class Changes:
     @property
     def serving(self) -> bool:
         """Whether a version serves, and no change of the start's own is left for which another would be refused."""
-        return self._board.route is not None and (self._own is None or self._own.future.done())
+        is_over = self._own is None or self._own.future.done()
+        return self._board.route is not None and is_over and not self._recovers
 
     @property
     def waits_for(self) -> str:
@@ -209,7 +211,13 @@ class Changes:
         self._own = Operation("restore", "what served last", who="start")
         mark = last_mark(self._board.journal, now=time.time())
         without = mark.version if mark and mark.is_to_be_taken_back else None
-        restored = self._operations.run(self._own, lambda _: restore(self._board, without=without)).future.result()
+        self._recovers = mark is not None and mark.is_trial  # of no other does the right to change the route depend
+        try:
+            restored = self._operations.run(self._own, lambda _: restore(self._board, without=without)).future.result()
+            if restored is not None:
+                self._runner.recover(mark)
+        finally:
+            self._recovers = False
         if restored is None:
             wanted = ModelSpec(_default(self._settings.model))
             self._own = self.switch(
@@ -220,7 +228,6 @@ class Changes:
         for failure in restored.failures:
             _LOG.error("not served again: %s", failure)
         _LOG.info("what served last serves again: %s", restored.switched.route)
-        self._runner.recover(mark)
 
     def _resolve(self, operation: Operation, spec: ModelSpec) -> VersionId:
         """The version that a spec means, its content in the store."""

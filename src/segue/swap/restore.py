@@ -26,6 +26,7 @@ CLEAN_END = "clean end"
 _SOON_S = 600.0
 _TOO_OFTEN = 2
 _OVER = frozenset(phase.value for phase in Phase if phase.is_over)
+_TRIALS = frozenset(phase.value for phase in Phase if phase.is_trial)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Mark:
     def version(self) -> VersionId:
         """The one that is released."""
         return VersionId(self.said["rollout"]["version"])
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it was beside the primary, not the primary yet."""
+        return self.said["rollout"].get("phase") in _TRIALS
 
     @property
     def is_to_be_taken_back(self) -> bool:
