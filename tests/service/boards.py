@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import soundfile
@@ -19,9 +19,13 @@ PATIENCE_S = 20.0
 
 
 class Board:
-    """Versions ``a``, ``b``, … of a switchboard. ``during[name]`` is called with all that its model is given."""
+    """Versions ``a``, ``b``, … of a switchboard. ``during[name]`` is called with all that its model is given.
 
-    def __init__(self, *names: str) -> None:
+    ``rules``: decision parameters, by name.
+    """
+
+    def __init__(self, *names: str, rules: Mapping[str, Mapping[str, object]] | None = None) -> None:
+        self._rules = rules or {}
         self.during: dict[str, Callable[[Samples], object]] = {}
         self.released: list[Released] = []
         self.fallen: list[FellBack] = []
@@ -53,7 +57,7 @@ class Board:
         scorer = LoudnessScorer(hear)
         spec = resolved.spec
         identity = ModelIdentity(spec.model_id, None, name, resolved.version)
-        return Engine(Detector(scorer, Rules.of(), model=identity), 0)
+        return Engine(Detector(scorer, Rules.of(self._rules.get(name, {})), model=identity), 0)
 
     def _close(self, engine: Engine) -> None:
         engine.close()

@@ -18,8 +18,8 @@ from tests.swap.threads import Gate
 class World(Board):
     """``a`` serves; a rollout of ``b`` wants copies of everything."""
 
-    def __init__(self, least_s: float = 60.0, **plan: Any) -> None:
-        super().__init__("a", "b")
+    def __init__(self, least_s: float = 60.0, rules: Any = None, **plan: Any) -> None:
+        super().__init__("a", "b", rules=rules)
         self.a, self.b = self.versions.values()
         self.watch = Watch(60.0)
         patience = Patience(self.board, Health(), self.watch)
@@ -79,6 +79,15 @@ def test_what_the_trial_fails_at_counts_and_nobody_else_sees_it() -> None:
         assert time.monotonic() < deadline_s
         world.runner.tend()
     assert world.runner.report().phase == "taken back"
+
+
+def test_parameters_that_only_the_trial_refuses_count_as_a_failure_of_it() -> None:
+    """Else the shadow would wait for ever for comparisons, and the callers would be refused from the promotion on."""
+    world = World(rules={"b": {"window_size_ms": 150}})
+    assert world.answer(asked={"sil_to_speech_time_thres": 180}) == world.a
+    report = world.until(lambda report: report.failed == 1)
+    assert report.compared == 0
+    assert [(fell.version, fell.code, fell.answered) for fell in world.fallen] == [(world.b, "invalid_parameter", True)]
 
 
 def test_more_than_it_can_do_is_dropped_and_counted() -> None:

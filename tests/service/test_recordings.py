@@ -18,6 +18,7 @@ from segue.errors import (
     VersionNotReady,
 )
 from segue.service.fall import item_of
+from segue.service.lanes import Lane
 from segue.service.patience import Patience
 from segue.service.recordings import Answer, Ask, Call, Recordings
 from segue.service.watch import Watch
@@ -29,8 +30,8 @@ from tests.swap.threads import Gate, crowd, hectic, shaken
 class World(Board):
     """A board with recordings; ``watch`` gives up what has stalled when it is told to look."""
 
-    def __init__(self, *names: str, threads: int = 2) -> None:
-        super().__init__(*names)
+    def __init__(self, *names: str, threads: int = 2, **board: Any) -> None:
+        super().__init__(*names, **board)
         self.watch = Watch(stall_s=-1.0)  # whatever runs has stalled, when somebody looks
         self.recordings = Recordings(
             self.board, self.watch, Patience(self.board, Health(), self.watch), threads=threads
@@ -423,6 +424,42 @@ def test_what_fails_on_a_version_that_the_route_has_left_is_answered_by_what_ser
         world.serve("a")
     gate.open.set()
     assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(180, True), (999, False)])
+def test_parameters_that_only_the_new_version_refuses_are_answered_by_the_old_one(asked: int, answered: bool) -> None:
+    """They go against the new version's own: its fault. What both refuse is the caller's."""
+    world = World("a", "b", rules={"b": {"window_size_ms": 150}})
+    new = on_trial(world)
+    call = world.begin(asked={"sil_to_speech_time_thres": asked})
+    if answered:
+        assert call.future.result(PATIENCE_S).detections[0].model.version == world.versions["a"]
+    else:
+        with pytest.raises(InvalidParameter, match=r"at most window_size_ms \(200\)"):
+            call.future.result(PATIENCE_S)
+    until_released(world, 2)
+    assert [(fell.version, fell.code, fell.answered) for fell in world.fallen] == [(new, "invalid_parameter", answered)]
+
+
+def test_what_falls_back_on_a_version_that_goes_in_that_moment_is_answered_all_the_same() -> None:
+    """Its lane is closed between the looking and the putting: whatever serves then is asked."""
+    world = World("a", "b", "c")
+    on_trial(world)
+    put = Lane.put
+    world.during["b"] = failing
+
+    def gone(lane: Lane[Any], job: Any) -> bool:
+        if job.fall is not None and world.board.route != Route(world.versions["c"]):
+            world.serve("c")
+            return False
+        return put(lane, job)
+
+    Lane.put = gone  # type: ignore[method-assign]
+    try:
+        answer = world.begin().future.result(PATIENCE_S)
+    finally:
+        Lane.put = put  # type: ignore[method-assign]
+    assert answer.detections[0].model.version == world.versions["c"]
 
 
 def test_what_both_fail_at_is_not_blamed_on_the_new_one() -> None:

@@ -962,6 +962,80 @@ def test_a_stream_opens_elsewhere_if_a_version_on_trial_fails_at_that(wrong: str
     world.check_all_is_back()
 
 
+@pytest.mark.parametrize("place", ["trial", "bake time"])
+def test_a_stream_that_only_a_new_version_refuses_opens_on_the_old_one(place: str) -> None:
+    """What it asks for goes against the new version's own parameters: that one's fault, and unseen; it stays there."""
+    world = World(bake_s=600)
+    strict, good = (world.add(name, Weights(0.3), window_size_ms=ms) for name, ms in (("b", 50), ("a", 60)))
+    if place == "trial":
+        _on_trial(world, strict, good)
+    else:
+        world.serve(good)
+        world.serve(strict)
+    ear = world.listen(asked={"sil_to_speech_time_thres": 55})
+    for number in range(3):
+        ear.say(talk(2 + number, 1.0))
+        world.pass_by(10.0)
+        world.settle()
+    assert ear.version == good.id
+    ear.live.finish()
+    world.settle()
+    assert [(fell.version, fell.code, fell.answered) for fell in world.fallen] == [
+        (strict.id, "invalid_parameter", True)
+    ]
+    assert ear.of(Failed) == []
+    ear.check()
+    world.check_all_is_back()
+
+
+def test_a_stream_that_both_refuse_is_told_so_once_and_nobody_is_blamed() -> None:
+    """One final error, the old version's."""
+    world = World(bake_s=600)
+    strict, good = (world.add(name, Weights(0.3), window_size_ms=ms) for name, ms in (("b", 50), ("a", 60)))
+    _on_trial(world, strict, good)
+    ear = world.listen(asked={"sil_to_speech_time_thres": 100})
+    world.settle()
+    (failed,) = ear.told
+    assert isinstance(failed, Failed)
+    assert (failed.final, failed.error.code) == (True, "invalid_parameter")
+    assert "(60)" in str(failed.error)
+    assert [fell.answered for fell in world.fallen] == [False]
+    world.check_all_is_back()
+
+
+@pytest.mark.parametrize("place", ["trial", "bake time"])
+@pytest.mark.parametrize("wrong", ["raising", "answering_nan"])
+def test_a_stream_at_which_all_warm_versions_fail_goes_round_none_of_them(wrong: str, place: str) -> None:
+    """It falls back once, and is then told; it does not go on to ever older versions, and back."""
+    world = World(bake_s=600)
+    bad, good, older = three(world)
+    world.serve(older)
+    if place == "trial":
+        _on_trial(world, bad, good)
+    else:
+        world.serve(good)
+        world.serve(bad)
+    ear = world.listen()
+    ear.say(talk(2, 1.0))
+    world.settle()
+    for version in (bad, good, older):
+        setattr(version.trouble, wrong, 10**6)
+    ear.say(talk(3, 1.0))
+    for _ in range(20):
+        if not world.lanes.step():
+            break
+    else:
+        raise AssertionError("it goes round and round")
+    assert [failed.final for failed in ear.of(Failed)] == [False]
+    for version in (bad, good, older):
+        version.trouble.heal()
+    world.settle()
+    ear.live.finish()
+    world.settle()
+    ear.check()
+    world.check_all_is_back()
+
+
 def test_a_stream_at_which_both_fail_hears_of_it_and_goes_on_when_one_works() -> None:
     """It is said once, and not blamed on the version on trial."""
     world = World(bake_s=600)

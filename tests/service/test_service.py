@@ -117,6 +117,20 @@ def test_what_cannot_be_answered_is_said_before_anything_is_sent(service: Servic
         service.describe(Ask("k", asked={"mode": "fast"}))
 
 
+def test_what_only_a_new_version_refuses_is_described_as_it_is_answered(service: Service, tmp_path: Path) -> None:
+    """By the version before, as long as that is warm; who wants the new one by name is refused."""
+    old = switch(service, tmp_path, 1)
+    new = switch(service, tmp_path, 2, window_size_ms=150)
+    asked = {"sil_to_speech_time_thres": 180}
+    assert service.describe(Ask("k", asked=asked)).model.version == old
+    (found,) = service.detect(recording(), Ask("k", asked=asked)).future.result(PATIENCE_S).detections
+    assert found.model.version == old
+    with pytest.raises(InvalidParameter, match=r"window_size_ms \(150\)"):
+        service.describe(Ask("k", version=new, asked=asked))
+    with pytest.raises(InvalidParameter, match=r"window_size_ms \(200\)"):
+        service.describe(Ask("k", asked={"sil_to_speech_time_thres": 300}))
+
+
 def test_status_tells_what_there_is(service: Service, tmp_path: Path) -> None:
     """Route, versions with their use, streams that are elsewhere, recordings, journal, memory."""
     first = switch(service, tmp_path, 1)

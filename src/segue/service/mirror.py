@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segue.accuracy.agreement import Agreement, Shifts, agreement, percentiles, shifts
-from segue.errors import AudioError, InvalidParameter, SwitchError
+from segue.errors import AudioError, SwitchError
 from segue.service.engine import Engine
 from segue.service.fall import Fall, item_of
 from segue.service.lanes import Lanes
@@ -202,7 +202,7 @@ class Mirror:
                 progress=lambda *_: beat(),
                 **copy.asked,  # type: ignore[arg-type]  # as it was asked of the primary
             )
-        except (AudioError, InvalidParameter):  # it says nothing of the model
+        except AudioError:  # it says nothing of the model; parameters that the primary takes are to be taken
             lease.release(Outcome.CANCELLED)
         except BaseException as error:  # noqa: BLE001 -- whatever a model raises is a failure of it
             if lease.release(Outcome.FAILED, error=error):

@@ -3,8 +3,8 @@
 The lease is taken and given back in the thread that runs the inference. A recording whose version is gone when its turn
 comes (rolled back, failed, closed) is begun on the one that serves then: nothing of it has been answered yet. One whose
 call stalls in the model is begun again elsewhere, once; one that stalls in its decoder is refused and harms no version.
-One at which a version fails that has to prove itself is begun again, once, on the version that it would replace: the
-caller does not see the failure, and it counts only if that one can answer.
+One at which a version fails that has to prove itself, or whose parameters it refuses, is begun again, once, on the
+version that it would replace: the caller does not see the failure, and it counts only if that one can answer.
 """
 
 import time
@@ -169,7 +169,7 @@ class Recordings:
             if self._mirror is not None and not (call.fall or call.ask.version or call.ask.split):
                 took_s = time.thread_time() - began_s
                 self._mirror.offer(Copy(call.source, call.ask.key, call.ask.asked, answer.detections[0], took_s))
-        elif isinstance(error, AudioError | InvalidParameter) or not self._falls_back(call, lease, error):
+        elif isinstance(error, AudioError) or not self._falls_back(call, lease, error):
             call.fail(error)
 
     def _falls_back(self, call: Call, lease: Lease[Engine], error: SegueError) -> bool:
@@ -178,11 +178,13 @@ class Recordings:
         if instead is None or call.fall is not None or call.ask.version is not None:
             return False
         call.fall = Fall.of(lease, error, item=item_of(call.source))
-        return self._lanes.of(instead).put(call)
+        if not self._lanes.of(instead).put(call):
+            self._elsewhere(call, error)  # that one has gone in this moment
+        return True
 
     def _elsewhere(self, call: Call, error: SegueError) -> None:
         """Its version cannot be had (any more)."""
-        if call.ask.version is not None or not isinstance(error, VersionNotReady):
+        if call.ask.version is not None or not (call.fall or isinstance(error, VersionNotReady)):
             call.fail(error)
             return
         try:

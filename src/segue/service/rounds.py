@@ -308,9 +308,10 @@ class Rounds:
         live, place, version = each.live, each.live.place, each.lease.version
         if each.hold:
             each.hold.release()
-        if not each.is_misfit:
+        if not each.is_misfit or place.stream is None:  # a stream that moves may stay where it is
+            has_fallen = place.fall is not None
             self._fell(each, answered=False)
-            if place.fall is None and self._falls_back(each):
+            if not has_fallen and self._falls_back(each):
                 return
         if each.hold and place.stream and not place.is_orphan:  # it stays where it is
             place.refused = version

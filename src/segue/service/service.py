@@ -11,7 +11,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from segue.errors import DigestMismatch, NotReady, ShuttingDown
+from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown
 from segue.hub import CATALOG
 from segue.service import budget, engine
 from segue.service.admission import Admission
@@ -199,7 +199,12 @@ class Service:
         lease.is_measured = False
         with lease:
             detector, epoch = lease.model.detector, self.board.epoch
-        rules = detector.rules.asking(ask.asked)
+        try:
+            rules = detector.rules.asking(ask.asked)
+        except InvalidParameter:
+            if ask.version or (instead := self.board.answers_for(lease.version)) is None:
+                raise
+            return self.describe(replace(ask, version=instead))  # as a recording would fall back
         return Description(detector.model, rules, detector.scorer.sample_rate, detector.scorer.frame_ms, epoch)
 
     def stream(self, ask: StreamAsk, deliver: Deliver) -> LiveStream:
