@@ -259,6 +259,21 @@ def test_a_look_that_comes_back_late_changes_nothing(world: World) -> None:
     assert (report.model, report.problem, report.looked_at) == ("some/other", "", None)
 
 
+def test_nothing_is_begun_for_who_has_said_stop(world: World) -> None:
+    """Though the hub was being asked just then."""
+    look = world.follower._look
+
+    def late(model_id: str, revision: str | None) -> Newest:
+        world.follower.stop(who="bob")
+        return look(model_id, revision)
+
+    world.follower._look = late
+    world.follower.tend()
+    assert world.looks == 1
+    assert world.begun == []
+    assert world.follower.report is None
+
+
 # -- in a real service ---------------------------------------------------------------------------------------------
 
 

@@ -202,8 +202,11 @@ class Follower:
             return f"{version} is left alone: {against}. If it is wanted all the same: segue rollout", None
         version = self._board.add(_resolved(self._keep(model), followed.spec))
         why = f"{followed.spec} has new content, digest {model.digest[:12]}"
-        self._note(f"begins with {version}", followed.who, why, **{ATTEMPT: version})
-        operation = self._begin(version, followed.plan, who=f"follow ({followed.who})", why=why)
+        with self._asking:  # nothing is begun for who has just said stop
+            if self._followed is not followed:
+                return "", None
+            self._note(f"begins with {version}", followed.who, why, **{ATTEMPT: version})
+            operation = self._begin(version, followed.plan, who=f"follow ({followed.who})", why=why)
         return f"{version} is being prepared for its rollout", operation
 
     @property
