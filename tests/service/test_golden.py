@@ -83,6 +83,13 @@ def test_a_version_that_fails_at_a_clip_is_refused(clips: Path) -> None:
         run(clips, detector(), detector(fail))
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_can_be_no_path_is_refused(name: str) -> None:
+    """A request may hold any characters."""
+    with pytest.raises(InvalidPlan, match=r"cannot be listed \(no path has such characters\)"):
+        examine(name, detector(), detector(), margin=0.1, progress=lambda _: None)
+
+
 def test_what_is_no_set_of_golden_clips(clips: Path, tmp_path: Path) -> None:
     """Not there, empty, no audio in it, labels that do not match: said before anything is served."""
     with pytest.raises(InvalidPlan, match="cannot be listed"):

@@ -86,10 +86,15 @@ def _labels(directory: str, clips: Sequence[str]) -> Mapping[str, Sequence[Segme
 def _files(directory: str, wanted: Callable[[str], bool]) -> list[str]:
     """In natural order."""
 
-    def refuse(error: OSError) -> None:
-        raise InvalidPlan(f"golden={directory!r}: cannot be listed ({error.strerror}); name a directory") from error
+    def refuse(error: OSError | ValueError) -> None:
+        why = getattr(error, "strerror", None) or "no path has such characters"
+        raise InvalidPlan(f"golden={directory!r}: cannot be listed ({why}); name a directory") from error
 
-    return sorted(files_in(directory, wanted, refused=refuse), key=natural)
+    try:
+        return sorted(files_in(directory, wanted, refused=refuse), key=natural)
+    except ValueError as error:  # a NUL, or half a character
+        refuse(error)
+        raise
 
 
 def _named(files: Sequence[str]) -> Mapping[str, str]:

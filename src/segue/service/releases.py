@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
+from uuid import uuid4
 
 from segue.errors import ModelNotFound, NotReady
 from segue.hub import Store, keep
@@ -77,19 +78,23 @@ class Releases:
                 self._examine(operation, version, plan)
 
         def begin(version: VersionId, change: Change) -> RolloutReport:
-            kept = self._settings.home / "rollouts" / f"{version}-{operation.id}" if plan.keep else None
+            kept = self._settings.home / "rollouts" / f"{version}-{uuid4().hex[:8]}" if plan.keep else None
             self.mirror.begin(version, keep=plan.keep, directory=kept)
             return self.runner.begin(version, plan, change=change)
 
-        operation = changes.rollout(wanted, who=who, why=why, examine=examine, begin=begin)
-        return operation
+        return changes.rollout(wanted, who=who, why=why, examine=examine, begin=begin)
 
     def _examine(self, operation: Operation, version: VersionId, plan: Plan) -> None:
         """Raises GoldenFailed, InvalidPlan, NotReady."""
         route = self._board.route
         if route is None:
             raise NotReady("nothing serves that the golden clips could be compared with: segue switch serves it")
-        progress: Callable[[str], None] = partial(operation.step, "golden")
+
+        def progress(detail: str) -> None:
+            if operation.change is not None:
+                operation.change.check()  # clips may be many: whoever rolls back need not wait for them
+            operation.step("golden", detail)
+
         with self._board.hold(route.primary) as serving, self._board.hold(version) as wanted:
             found = golden.examine(
                 plan.golden,

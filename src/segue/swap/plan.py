@@ -4,10 +4,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
+from urllib.parse import urlsplit
 
 from segue.errors import InvalidPlan
 from segue.swap.judge import Margins
 
+_MOST_STEPS = 100
+_LONGEST_SHOWN = 60
 _TIMES = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -48,14 +51,16 @@ class Plan:
             _check(name, getattr(self, name), 0, 30 * 86_400)
         for name, most in (("min_requests", 1_000_000), ("in_a_row", 1000), ("keep", 1000)):
             _check(name, getattr(self, name), 0 if name == "keep" else 1, most)
+        if len(self.canary) > _MOST_STEPS:  # each row of the journal has them
+            raise InvalidPlan(f"canary: {len(self.canary)} shares; at most {_MOST_STEPS}")
         for share in self.canary:
             _check("canary", share, 0, 1)
             if not share:
                 raise InvalidPlan("canary=0: a share over 0 is wanted; leave the step out")
         if list(self.canary) != sorted(set(self.canary)):
             raise InvalidPlan(f"canary={_percent(self.canary)}: the shares must rise, such as 1,10,50")
-        if self.webhook and not self.webhook.startswith(("http://", "https://")):
-            raise InvalidPlan(f"webhook={self.webhook!r}: an http:// or https:// address is wanted")
+        if self.webhook and not _is_address(self.webhook):
+            raise InvalidPlan(f"webhook={_shown(self.webhook)}: an http:// or https:// address is wanted")
         try:
             self.margins()
         except ValueError as error:
@@ -89,7 +94,7 @@ def plan_of(given: Mapping[str, object]) -> Plan:
     known: dict[str, Any] = {}
     for name, value in given.items():
         if name not in _WORDS:
-            raise InvalidPlan(f"{name!r} is not part of a plan; it has {', '.join(_WORDS)}")
+            raise InvalidPlan(f"{_shown(name)} is not part of a plan; it has {', '.join(_WORDS)}")
         field, read = _WORDS[name]
         known[field] = read(name, value)
     return Plan(**known)
@@ -109,7 +114,7 @@ def _share(name: str, value: object) -> float:
     text = value.removesuffix("%") if isinstance(value, str) else value
     number = _number(name, text)
     if not 0 <= number <= 100:
-        raise InvalidPlan(f"{name}={value}: percent from 0 to 100")
+        raise InvalidPlan(f"{name}={_cut(str(value))}: percent from 0 to 100")
     return number / 100
 
 
@@ -121,7 +126,7 @@ def seconds_of(name: str, value: object) -> float:
     figures = text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = text[len(figures) :].strip()
     if unit not in _TIMES:
-        raise InvalidPlan(f"{name}={value!r}: seconds, or a number with s, m, h or d, such as 60s or 10m")
+        raise InvalidPlan(f"{name}={_shown(value)}: seconds, or a number with s, m, h or d, such as 60s or 10m")
     return _number(name, figures) * _TIMES[unit]
 
 
@@ -131,20 +136,20 @@ def _number(name: str, value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not math.isfinite(number):
-        raise InvalidPlan(f"{name}={value!r}: a number is wanted")
+        raise InvalidPlan(f"{name}={_shown(value)}: a number is wanted")
     return number
 
 
 def _whole(name: str, value: object) -> int:
     number = _number(name, value)
     if number != int(number):
-        raise InvalidPlan(f"{name}={value!r}: a whole number is wanted")
+        raise InvalidPlan(f"{name}={_shown(value)}: a whole number is wanted")
     return int(number)
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidPlan(f"{name}={value!r}: a text is wanted")
+        raise InvalidPlan(f"{name}={_shown(value)}: a text is wanted")
     return value
 
 
@@ -152,13 +157,32 @@ def _flag(name: str, value: object) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     if not isinstance(value, bool):
-        raise InvalidPlan(f"{name}={value!r}: true or false is wanted")
+        raise InvalidPlan(f"{name}={_shown(value)}: true or false is wanted")
     return value
 
 
 def _check(name: str, value: float, least: float, most: float) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
-        raise InvalidPlan(f"{name}={value!r}: from {least:g} to {most:g}")
+        raise InvalidPlan(f"{name}={_shown(value)}: from {least:g} to {most:g}")
+
+
+def _is_address(text: str) -> bool:
+    """Of http or https, with a host, and without what no address has."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
+
+
+def _shown(value: object) -> str:
+    """For a message, which is one line."""
+    return _cut(repr(value) if not isinstance(value, int) or value.bit_length() < 1000 else f"{value:#x}")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _percent(shares: Sequence[float]) -> str:
