@@ -1,5 +1,7 @@
 """Failures that are begun again elsewhere, as facts."""
 
+import os
+import tempfile
 from pathlib import Path
 
 from segue.errors import MalformedOutput
@@ -22,4 +24,18 @@ def test_a_fall_says_what_failed_at_what_and_how() -> None:
 def test_equal_bytes_are_one_item() -> None:
     """Whoever sends them, and however often."""
     assert item_of(b"x") == item_of(b"x") != item_of(b"y")
-    assert item_of(Path("/proc/1/fd/7")) == "/proc/1/fd/7"
+    assert item_of(Path("/proc/1/fd/nothing")) == "/proc/1/fd/nothing"
+
+
+def test_uploads_that_had_the_same_descriptor_are_different_items(tmp_path: Path) -> None:
+    """Three large recordings one after another are three inputs, though each had the number of the one before."""
+    items, paths = [], []
+    for number in range(3):
+        with tempfile.TemporaryFile(dir=tmp_path) as upload:
+            upload.write(bytes(number + 1))
+            upload.flush()
+            paths.append(Path(f"/proc/{os.getpid()}/fd/{upload.fileno()}"))
+            items.append(item_of(paths[-1]))
+            assert item_of(paths[-1]) == items[-1]
+    assert len(set(paths)) == 1
+    assert len(set(items)) == 3

@@ -454,7 +454,7 @@ def test_what_falls_back_on_a_version_that_goes_in_that_moment_is_answered_all_t
             return False
         return put(lane, job)
 
-    Lane.put = gone  # type: ignore[method-assign]
+    Lane.put = gone  # type: ignore[assignment, method-assign]
     try:
         answer = world.begin().future.result(PATIENCE_S)
     finally:

@@ -31,5 +31,14 @@ class Fall:
 
 
 def item_of(source: bytes | Path) -> str:
-    """The name of a recording's content: equal bytes have one; a large one, which is a file, has its own."""
-    return hashlib.blake2b(source, digest_size=8).hexdigest() if isinstance(source, bytes) else str(source)
+    """The name of a recording's content: equal bytes have one; a large one, which is a file, has its own.
+
+    Uploads are reached by descriptors, whose numbers come again: a file is known by what does not.
+    """
+    if isinstance(source, bytes):
+        return hashlib.blake2b(source, digest_size=8).hexdigest()
+    try:
+        known = source.stat()
+    except OSError:
+        return str(source)
+    return f"{known.st_dev}:{known.st_ino}:{known.st_size}:{known.st_mtime_ns}"
