@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from benchmarks.table import ROOT, Table, document, surroundings, verdict, write
-from segue.swap.evidence import Evidence, Fault, Side
-from segue.swap.judge import BETA, Decision, Judge, Margins
+from segue.swap.trial.evidence import Evidence, Fault, Side
+from segue.swap.trial.judge import BETA, Decision, Judge, Margins
 
 PAGE = ROOT / "docs" / "rollouts.md"
 REQUESTS = 10_000

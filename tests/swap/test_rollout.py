@@ -1,169 +1,106 @@
-"""What a plan allows next: tables, without clocks or threads."""
+"""One rollout: what counts as evidence, and what the journal says of it."""
 
-from dataclasses import replace
-from itertools import pairwise
-from random import Random
+import json
 
-import pytest
+from segue.errors import MalformedOutput
+from segue.swap import FellBack, Outcome, Plan, Released, Route, VersionId
+from segue.swap.progress import Enter, Phase
+from segue.swap.rollout import Rollout
+from segue.swap.trial.judge import Decision
 
-from segue.swap.judge import Decision, Verdict
-from segue.swap.plan import Plan
-from segue.swap.rollout import Action, Enter, Phase, Progress, TakeBack, after, decide, first, waits_for
-
-PLAN = Plan(shadow=0.5, canary=(0.1, 0.5), step_s=60, min_requests=50, bake_s=600)
-GOOD = Verdict(Decision.NO_WORSE, "fine")
-WORSE = Verdict(Decision.WORSE, "bad", {"n": 1.0})
-OPEN = Verdict(Decision.NOT_ENOUGH, "unknown")
-SHADOW = Progress(Phase.SHADOW, since_s=0, compared=50)
-CANARY = Progress(Phase.CANARY, since_s=0, share=0.1, requests=50, verdict=GOOD)
-BAKE = Progress(Phase.BAKE, since_s=0)
+A, B = VersionId("va"), VersionId("vb")
 
 
-@pytest.mark.parametrize(
-    ("progress", "now_s", "action"),
-    [
-        # rule 1: the order of the phases
-        (SHADOW, 60, Enter(Phase.CANARY, "50 mirrored requests were compared", 0, 0.1)),
-        (CANARY, 60, Enter(Phase.CANARY, "fine", 1, 0.5)),
-        (replace(CANARY, step=1, share=0.5), 60, Enter(Phase.BAKE, "fine", 2)),
-        (BAKE, 600, Enter(Phase.DONE, "nothing spoke against it for 600 s")),
-        # rule 2: worse takes back, from any phase, paused or not
-        (replace(SHADOW, alarm="it hung"), 0, TakeBack("it hung")),
-        (replace(CANARY, alarm="it hung", is_paused=True), 0, TakeBack("it hung")),
-        (replace(CANARY, verdict=WORSE), 0, TakeBack("bad", {"n": 1.0})),
-        (replace(CANARY, verdict=WORSE, is_paused=True), 0, TakeBack("bad", {"n": 1.0})),
-        (replace(BAKE, verdict=WORSE), 599, TakeBack("bad", {"n": 1.0})),
-        (replace(BAKE, alarm="it died"), 700, TakeBack("it died")),
-        # rule 3: silence is not success
-        (SHADOW, 59, None),
-        (replace(SHADOW, compared=49), 10_000, None),
-        (CANARY, 59, None),
-        (replace(CANARY, requests=49), 10_000, None),
-        (replace(CANARY, verdict=OPEN), 10_000, None),
-        (BAKE, 599, None),
-        # rule 4: by hand
-        (replace(SHADOW, is_paused=True), 10_000, None),
-        (replace(CANARY, is_paused=True), 10_000, None),
-        # what is over stays so
-        (replace(CANARY, phase=Phase.DONE, alarm="late"), 10_000, None),
-        (replace(CANARY, phase=Phase.TAKEN_BACK, verdict=WORSE), 10_000, None),
-        (replace(CANARY, phase=Phase.ABORTED, verdict=WORSE), 10_000, None),
-    ],
-)
-def test_what_follows(progress: Progress, now_s: float, action: Action | None) -> None:
-    """Each rule, at its edge."""
-    assert decide(PLAN, progress, now_s) == action
+def rollout(share: float = 0.5, phase: Phase = Phase.CANARY) -> Rollout:
+    made = Rollout("c0ffee", B, A, Plan(), who="ann", why="better", began_s=0.0)
+    enter = Enter(phase, "go", 0, share)
+    made.enter(enter, made.route_of(enter), 0.0, epoch=1)
+    return made
 
 
-def test_a_plan_by_hand_never_goes_on_by_itself_and_is_taken_back_all_the_same() -> None:
-    """``auto`` is about going on, not about safety."""
-    by_hand = replace(PLAN, auto=False)
-    assert decide(by_hand, CANARY, 10_000) is None
-    assert decide(by_hand, replace(CANARY, verdict=WORSE), 0) == TakeBack("bad", {"n": 1.0})
-    assert decide(by_hand, BAKE, 600) == Enter(Phase.DONE, "nothing spoke against it for 600 s")
+def key_of(made: Rollout, version: VersionId) -> str:
+    """A key that the route sends there."""
+    assert made.route is not None
+    return next(str(n) for n in range(1000) if made.route.choose(str(n)) == version)
 
 
-@pytest.mark.parametrize(
-    ("bound", "disagreement", "compared", "taken"),
-    [
-        (None, 1.0, 1000, False),
-        (0.1, 0.2, 50, True),
-        (0.1, 0.2, 49, False),
-        (0.1, 0.1, 50, False),
-        (0.1, None, 0, False),
-    ],
-)
-def test_disagreement_takes_back_only_over_a_bound(
-    bound: float | None, disagreement: float | None, compared: int, taken: bool
-) -> None:
-    """A better model must disagree: without a bound it is only reported; and a few clips say nothing."""
-    plan = replace(PLAN, max_disagreement=bound)
-    action = decide(plan, replace(CANARY, compared=compared, disagreement=disagreement, verdict=OPEN), 1)
-    assert isinstance(action, TakeBack) == taken
+def back(version: VersionId, key: str, outcome: Outcome = Outcome.OK) -> Released:
+    return Released(version, 1, key, outcome, 0.1, 2.0, None)
 
 
-def test_where_it_begins_and_what_follows_a_share_set_by_hand() -> None:
-    """Phases that a plan leaves out are passed over; a share by hand is never gone below."""
-    assert first(PLAN) == Enter(Phase.SHADOW, "50% of the requests are mirrored")
-    assert first(Plan()) == Enter(Phase.CANARY, "it is ready", 0, 0.01)
-    assert first(Plan(canary=())) == Enter(Phase.BAKE, "the plan has no trial")
-    assert after(PLAN, replace(CANARY, share=0.3), "x") == Enter(Phase.CANARY, "x", 1, 0.5)
-    assert after(PLAN, replace(CANARY, share=0.7), "x") == Enter(Phase.BAKE, "x", 2)
-    assert after(replace(PLAN, canary=()), SHADOW, "x") == Enter(Phase.BAKE, "x")
+def seen(made: Rollout) -> tuple[float, float, float, float]:
+    """Requests and failures that count: on trial, on the primary."""
+    figures = made.report(0.0).figures
+    names = ("trial_requests", "trial_failures", "primary_requests", "primary_failures")
+    return tuple(figures[name] for name in names)  # type: ignore[return-value]  # four of them
 
 
-@pytest.mark.parametrize(
-    ("progress", "said"),
-    [
-        (SHADOW, "50 s"),
-        (replace(SHADOW, compared=30), "50 s, 20 more comparisons"),
-        (replace(CANARY, requests=0, verdict=OPEN), "50 s, 50 more requests, more evidence"),
-        (replace(CANARY, since_s=-1000), ""),
-        (BAKE, "590 s of its bake time"),
-        (replace(CANARY, is_paused=True), "a word: resume, canary or abort"),
-        (replace(CANARY, phase=Phase.DONE), ""),
-    ],
-)
-def test_it_says_what_it_waits_for(progress: Progress, said: str) -> None:
-    """For whoever looks at it."""
-    assert waits_for(PLAN, progress, 10) == said
+def test_what_the_route_sent_there_counts() -> None:
+    """On either side; and what was answered in the other's place, or by name, counts nowhere."""
+    made = rollout()
+    made.accept(back(B, key_of(made, B)), 1.0)
+    made.accept(back(A, key_of(made, A)), 2.0)
+    made.accept(back(A, key_of(made, B)), 3.0)
+    made.accept(back(B, key_of(made, A)), 4.0)
+    made.accept(back(VersionId("other"), key_of(made, A)), 5.0)
+    made.accept(back(A, key_of(made, A), Outcome.CANCELLED), 6.0)
+    assert seen(made) == (1, 0, 1, 0)
+    assert made.report(0.0).requests == 1
 
 
-def _simulated(random: Random) -> tuple[Plan, list[Progress], Progress]:
-    """A whole rollout of a random plan, in simulated time: what was known at each look, and where it ended."""
-    plan = Plan(
-        shadow=random.choice([0.0, 0.5]),
-        canary=tuple(sorted({random.choice([0.01, 0.1, 0.25, 0.5, 1.0]) for _ in range(random.randint(0, 4))})),
-        step_s=random.choice([0, 60, 600]),
-        min_requests=random.choice([1, 50]),
-        bake_s=random.choice([0, 600]),
-        max_disagreement=random.choice([None, 0.1]),
-    )
-    worse = random.choice([0.0, 0.0, 0.02])
-    enter, now_s, seen = first(plan), 0.0, list[Progress]()
-    progress = Progress(enter.phase, now_s, enter.step, enter.share)
-    for _ in range(2000):
-        now_s += random.expovariate(1 / 30)
-        kind = WORSE if random.random() < worse else random.choice([GOOD, OPEN])
-        progress = replace(
-            progress,
-            requests=progress.requests + random.randint(0, 20),
-            compared=progress.compared + random.randint(0, 20) * bool(plan.shadow),
-            disagreement=random.uniform(0, 0.11) if plan.shadow else None,
-            verdict=kind,
-        )
-        seen.append(progress)
-        action = decide(plan, progress, now_s)
-        if isinstance(action, TakeBack):
-            return plan, seen, replace(progress, phase=Phase.TAKEN_BACK)
-        if isinstance(action, Enter):
-            progress = Progress(action.phase, now_s, action.step, action.share, compared=progress.compared)
-            if action.phase is Phase.DONE:
-                return plan, seen, progress
-    return plan, seen, progress
+def test_a_failure_on_trial_counts_when_the_other_has_answered() -> None:
+    """Until then nothing is known; an input at which both fail is not blamed on it."""
+    made = rollout()
+    key = key_of(made, B)
+    made.accept(back(B, key, Outcome.FAILED), 1.0)
+    assert seen(made) == (0, 0, 0, 0)
+    made.accept(FellBack(B, 1, A, key, "clip", "inference_failed", answered=True), 1.0)
+    assert seen(made) == (1, 1, 0, 0)
+    made.accept(FellBack(B, 1, A, key, "clip 2", "inference_failed", answered=False), 1.0)
+    assert seen(made) == (2, 1, 0, 0)
 
 
-def test_ten_thousand_rollouts_in_simulated_time() -> None:
-    """Whatever the plan and what is seen: phases in order, shares that rise to the last, and no step without evidence.
+def test_what_took_no_audio_says_nothing_of_latency() -> None:
+    """A stream that goes over is heard again, a second of it: that is no slowness of the version that it goes to."""
+    made = rollout()
+    for number in range(1000):
+        key = str(number)
+        version = B if made.route and made.route.choose(key) == B else A
+        made.accept(Released(version, 1, key, Outcome.OK, 5.0 if version == B else 0.1, 0.0, None), float(number))
+    assert "latency_ratio" not in made.report(0.0).figures
+    assert made.progress().verdict.decision is not Decision.WORSE
 
-    Nothing that was worse once is ever served on, and every rollout ends.
-    """
-    random, order = Random(0), [Phase.SHADOW, Phase.CANARY, Phase.BAKE, Phase.DONE]
-    ends = {Phase.DONE: 0, Phase.TAKEN_BACK: 0}
-    for _ in range(10_000):
-        plan, seen, end = _simulated(random)
-        ends[end.phase] += 1
-        phases = [order.index(progress.phase) for progress in seen]
-        assert phases == sorted(phases)
-        shares = [progress.share for progress in seen if progress.phase is Phase.CANARY]
-        assert shares == sorted(shares)
-        assert not any(progress.verdict is WORSE for progress in seen[:-1])
-        if end.phase is Phase.DONE:
-            assert tuple(dict.fromkeys(shares)) == plan.canary
-            for before, then in pairwise(seen):
-                if before.phase is Phase.CANARY and then.since_s > before.since_s:
-                    assert before.verdict is GOOD
-                    assert before.requests >= plan.min_requests
-        else:
-            assert seen[-1].verdict is WORSE or (seen[-1].disagreement or 0) > 0.1
-    assert min(ends.values()) > 1000
+
+def test_failures_of_the_primary_count_for_it() -> None:
+    """A call that was given up, too."""
+    made = rollout()
+    made.accept(back(A, key_of(made, A), Outcome.FAILED), 1.0)
+    made.accept(back(A, key_of(made, A), Outcome.ABANDONED), 1.0)
+    assert seen(made)[2:] == (2, 2)
+
+
+def test_a_malformed_answer_is_enough() -> None:
+    """Where the primary never gave one."""
+    made = rollout()
+    made.accept(FellBack(B, 1, A, "k", "clip", MalformedOutput.code, answered=True), 1.0)
+    assert "malformed" in made.progress().verdict.why
+
+
+def test_routes_of_its_steps() -> None:
+    """Copies alone, a share under its own salt, the whole."""
+    made = Rollout("c0ffee", B, A, Plan(shadow=0.2), who="", why="", began_s=0.0)
+    assert made.route_of(Enter(Phase.SHADOW, "")) == Route(A, shadow=B)
+    assert made.route_of(Enter(Phase.CANARY, "", 0, 0.1)) == Route(A, B, 0.1, B, "c0ffee")
+    assert made.route_of(Enter(Phase.BAKE, "")) == Route(B)
+
+
+def test_the_mark_is_json_and_makes_it_again() -> None:
+    """Plan, step, share, whether it is paused, how often the process ended; and a new period of evidence."""
+    made = rollout(0.25)
+    made.is_paused, made.crashes = True, 1
+    mark = json.loads(json.dumps(made.mark(None)))
+    again = Rollout.of(mark, now_s=9.0)
+    assert again.mark(None) == made.mark(None) | {"rollout": made.mark(None)["rollout"] | {"crashes": 0}}
+    assert (again.share, again.is_paused, again.report(9.0).for_s) == (0.25, True, 0.0)
+    coming = made.mark(Enter(Phase.BAKE, "", 3))["rollout"]
+    assert (coming["phase"], coming["step"], coming["share"]) == ("bake", 3, 0.0)

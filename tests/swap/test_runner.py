@@ -9,7 +9,7 @@ import pytest
 
 from segue.errors import Busy, MalformedOutput, UnknownRollout, VersionNotReady
 from segue.swap import FellBack, Journal, Kind, Outcome, Plan, RolloutReport, Route, Runner, State
-from segue.swap.release import Rollout
+from segue.swap.rollout import Rollout
 from tests.swap.models import Model, World
 
 QUICK = Plan(canary=(0.1, 0.5), step_s=1, min_requests=5, bake_s=30)

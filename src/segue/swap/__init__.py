@@ -12,8 +12,8 @@ from segue.swap.journal import Journal
 from segue.swap.lease import Lease
 from segue.swap.lifecycle import State
 from segue.swap.plan import Plan, plan_of, seconds_of
-from segue.swap.release import RolloutReport
 from segue.swap.restore import CLEAN_END, Mark, Restored, last_mark, restore
+from segue.swap.rollout import RolloutReport
 from segue.swap.route import Route
 from segue.swap.runner import Runner
 from segue.swap.snapshot import Snapshot, VersionStatus

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from segue.errors import InvalidPlan
-from segue.swap.judge import Margins
+from segue.swap.trial import Margins
 
 _MOST_STEPS = 100
 _LONGEST_SHOWN = 60

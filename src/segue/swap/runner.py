@@ -24,9 +24,9 @@ from segue.swap.entry import Entry, Kind
 from segue.swap.events import Event, FellBack, Released, Switched, Transitioned
 from segue.swap.lifecycle import State
 from segue.swap.plan import Plan
-from segue.swap.release import Rollout, RolloutReport
+from segue.swap.progress import Action, Enter, Phase, TakeBack, decide, first
 from segue.swap.restore import Mark
-from segue.swap.rollout import Action, Enter, Phase, TakeBack, decide, first
+from segue.swap.rollout import Rollout, RolloutReport
 from segue.swap.spec import VersionId
 from segue.swap.switchboard import Switchboard
 

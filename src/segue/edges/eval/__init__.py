@@ -2,5 +2,5 @@
 
 Top to bottom: command, tune (the commands) -> options, setups (what is asked for) -> folders (which files) -> hearing
 (recordings scored) -> report, tables (what is printed). ``voice``: what is said meanwhile. All that is computed is in
-``segue.speech``.
+``segue.accuracy``.
 """

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from segue.swap.wealth import FIRST, Wealth
+from segue.swap.trial.wealth import FIRST, Wealth
 
 
 def test_he_begins_with_one() -> None:

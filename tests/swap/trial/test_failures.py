@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.swap.blocks import Block, Unit
-from segue.swap.failures import Failures
+from segue.swap.trial.blocks import Block, Unit
+from segue.swap.trial.failures import Failures
 
 RIGHT, WRONG = Unit(0.0, False, None), Unit(0.0, True, None)
 

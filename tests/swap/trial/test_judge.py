@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segue.swap.evidence import Evidence, Fault, Side
-from segue.swap.judge import Decision, Judge, Margins
+from segue.swap.trial.evidence import Evidence, Fault, Side
+from segue.swap.trial.judge import Decision, Judge, Margins
 
 EVIDENCE = st.builds(
     Evidence,

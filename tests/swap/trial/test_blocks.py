@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.swap.blocks import WIDEST, Block, Blocks, Unit
+from segue.swap.trial.blocks import WIDEST, Block, Blocks, Unit
 
 
 def unit(at_s: float = 0.0) -> Unit:

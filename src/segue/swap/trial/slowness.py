@@ -13,8 +13,8 @@ have shown them, so that strategies fit and one odd request decides nothing.
 import math
 from collections.abc import Sequence
 
-from segue.swap.blocks import Block
-from segue.swap.wealth import Wealth
+from segue.swap.trial.blocks import Block
+from segue.swap.trial.wealth import Wealth
 
 _SLOPES = (0.4, 1.2)
 _CUT = 3.0

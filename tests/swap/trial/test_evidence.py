@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from segue.swap.evidence import Evidence, Fault, Side, per_audio_s
+from segue.swap.trial.evidence import Evidence, Fault, Side, per_audio_s
 
 
 @pytest.mark.parametrize(

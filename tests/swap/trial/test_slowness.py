@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.swap.blocks import Block, Unit
-from segue.swap.slowness import Slowness
+from segue.swap.trial.blocks import Block, Unit
+from segue.swap.trial.slowness import Slowness
 
 LEVELS = st.floats(-20, 20)
 

@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from segue.swap.evidence import Evidence, Fault, Side
+from segue.swap.trial.evidence import Evidence, Fault, Side
 
 _SPENT_OVER = 1000.0  # c of rule 2, requests
 _FORGETS = 0.98  # an incident of the last fifty requests outweighs a good past

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from segue.swap.draws import Draws
 from segue.swap.route import Route
 from segue.swap.spec import VersionId
+from segue.swap.trial.draws import Draws
 
 
 def test_a_key_is_counted_once_for_a_share() -> None:

@@ -15,12 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from segue.swap.blocks import Blocks, Unit
-from segue.swap.draws import Draws
-from segue.swap.evidence import Evidence, Side
-from segue.swap.failures import Failures
-from segue.swap.guard import Guard
-from segue.swap.slowness import Slowness
+from segue.swap.trial.blocks import Blocks, Unit
+from segue.swap.trial.draws import Draws
+from segue.swap.trial.evidence import Evidence, Side
+from segue.swap.trial.failures import Failures
+from segue.swap.trial.guard import Guard
+from segue.swap.trial.slowness import Slowness
 
 ALPHA_GUARD, ALPHA_FAILURES, ALPHA_LATENCY = 0.002, 0.005, 0.002
 BETA = 0.05

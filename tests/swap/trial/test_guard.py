@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from segue.swap.evidence import Evidence, Fault, Side
-from segue.swap.guard import Guard
+from segue.swap.trial.evidence import Evidence, Fault, Side
+from segue.swap.trial.guard import Guard
 
 
 def trial(item: str = "", fault: Fault | None = None, *, key: str = "", excused: bool = False) -> Evidence:

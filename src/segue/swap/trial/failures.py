@@ -18,8 +18,8 @@ Wald, on r times that rate.
 
 import math
 
-from segue.swap.blocks import Block
-from segue.swap.wealth import Wealth
+from segue.swap.trial.blocks import Block
+from segue.swap.trial.wealth import Wealth
 
 _RATIOS = (2.5, 5.0, 20.0)
 _RATIO_WEIGHTS = (0.2, 0.55, 0.25)
