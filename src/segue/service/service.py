@@ -5,13 +5,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown
+from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown, Superseded, UnknownRollout
 from segue.hub import CATALOG
 from segue.service import budget, engine
 from segue.service.admission import Admission
@@ -225,7 +225,8 @@ class Service:
         """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
         under_way = self._releases.runner.under_trial
         if abort_rollout and under_way is not None and under_way.id:
-            self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
+            with suppress(UnknownRollout, Superseded):  # it has ended meanwhile
+                self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
         return self._changes.switch(wanted, who=who, why=why, queue=queue)
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
