@@ -134,7 +134,9 @@ async def rollout(request: Request, rollout_id: str) -> Response:
     "/{rollout_id}/canary",
     summary="Set the share by hand",
     response_model=None,
-    responses=answers(schemas.Rollout, "It is set, and stays until the next word.", *_GIVEN, JournalUnavailable),
+    responses=answers(
+        schemas.Rollout, "It is set, and stays until the next word.", *_GIVEN, JournalUnavailable, Superseded
+    ),
     openapi_extra=body_of(Share),
 )
 async def canary(request: Request, rollout_id: str) -> Response:
@@ -171,7 +173,7 @@ async def resume(request: Request, rollout_id: str) -> Response:
     "/{rollout_id}/promote",
     summary="Let it serve everyone",
     response_model=None,
-    responses=answers(schemas.Rollout, "It serves everyone.", *_ASKED, JournalUnavailable),
+    responses=answers(schemas.Rollout, "It serves everyone.", *_ASKED, JournalUnavailable, Superseded),
 )
 async def promote(request: Request, rollout_id: str) -> Response:
     """Now, whatever its plan waits for. In its bake time it is still taken back if it must."""
@@ -182,7 +184,9 @@ async def promote(request: Request, rollout_id: str) -> Response:
     "/{rollout_id}/abort",
     summary="End it",
     response_model=None,
-    responses=answers(schemas.Rollout, "What served before serves everyone.", *_GIVEN, JournalUnavailable),
+    responses=answers(
+        schemas.Rollout, "What served before serves everyone.", *_GIVEN, JournalUnavailable, Busy, Superseded
+    ),
     openapi_extra=body_of(schemas.Reason, required=False),
 )
 async def abort(request: Request, rollout_id: str) -> Response:
