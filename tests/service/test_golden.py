@@ -83,6 +83,12 @@ def test_a_version_that_fails_at_a_clip_is_refused(clips: Path) -> None:
         run(clips, detector(), detector(fail))
 
 
+def test_a_directory_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
+    """With the system's own words."""
+    with pytest.raises(InvalidPlan, match=r"cannot be listed \(No such file or directory\); name a directory"):
+        examine(str(tmp_path / "x"), detector(), detector(), margin=0.1, progress=lambda _: None)
+
+
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_what_can_be_no_path_is_refused(name: str) -> None:
     """A request may hold any characters."""

@@ -92,6 +92,8 @@ def _files(directory: str, wanted: Callable[[str], bool]) -> list[str]:
 
     try:
         return sorted(files_in(directory, wanted, refused=refuse), key=natural)
+    except InvalidPlan:
+        raise
     except ValueError as error:  # a NUL, or half a character
         refuse(error)
         raise

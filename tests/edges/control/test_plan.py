@@ -28,7 +28,16 @@ def test_golden_clips_are_named_where_they_are(
     assert plan_of(path, {} if path else {"golden": "labelled"}) == {"golden": str(tmp_path / "labelled")}
 
 
-@pytest.mark.parametrize(("text", "said"), [("[1]", "a table of names and values"), ("{", "--plan plan.json: ")])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1]", "a table of names and values"),
+        ("{", "--plan plan.json: "),
+        ('{"shadow": NaN}', "--plan plan.json: Out of range float"),
+        ('{"shadow": 1e999}', "--plan plan.json: Out of range float"),
+        (100_000 * "[", "--plan plan.json: maximum recursion depth"),
+    ],
+)
 def test_a_file_that_is_no_plan_is_a_usage_error(
     text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -37,6 +46,14 @@ def test_a_file_that_is_no_plan_is_a_usage_error(
     Path("plan.json").write_text(text, encoding="utf-8")
     with pytest.raises(click.UsageError, match=said):
         plan_of("plan.json", {})
+
+
+def test_a_date_is_no_part_of_a_plan(tmp_path: Path) -> None:
+    """TOML has them, JSON has not."""
+    path = tmp_path / "plan.toml"
+    path.write_text("bake = 2026-01-01", encoding="utf-8")
+    with pytest.raises(click.UsageError, match="Object of type date is not JSON"):
+        plan_of(str(path), {})
 
 
 def test_each_option_is_a_word_of_a_plan() -> None:

@@ -113,7 +113,10 @@ def test_who_waits_for_what_is_aborted_leaves_with_1(service: LoudService, secon
         (["rollout", "begin"], "name either MODEL_ID or --version"),
         (["rollout", "--version", "v1", "--mode", "tight"], "go with MODEL_ID"),
         (["rollout", "x/y", "--plan", "/nowhere.toml"], "--plan /nowhere.toml: No such file"),
+        (["rollout", "--json", "status"], "status is a command of segue rollout: write it first"),
+        (["rollout", "begin", "abort"], "a directory is ./abort"),
         (["canary", "101"], "101"),
+        (["canary", "nan"], "a number from 0 to 100"),
         (["canary", "much"], "much"),
     ],
 )
@@ -137,3 +140,9 @@ def test_a_plan_that_is_none_and_a_word_to_nothing(service: LoudService, second:
         assert isinstance(error, ServerRefused)
         assert error.code == code
     assert service.rollouts.reports() == []
+
+
+def test_debug_may_stand_before_the_model(service: LoudService, second: str) -> None:
+    """As it may stand after it."""
+    assert run("rollout", "--debug", second, "--step", "1h").return_value == 0
+    assert service.rollouts.report().phase == "canary"

@@ -50,7 +50,8 @@ def _read(path: str | None) -> dict[str, Any]:
     try:
         text = Path(path).expanduser().read_text(encoding="utf-8")
         plan = json.loads(text) if path.endswith(".json") else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+        json.dumps(plan, allow_nan=False)
+    except (OSError, ValueError, TypeError, RecursionError) as error:  # a date is no JSON, nor is NaN
         raise click.UsageError(f"--plan {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(plan, dict):
         raise click.UsageError(f"--plan {path}: a table of names and values is wanted")

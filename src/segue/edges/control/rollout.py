@@ -1,5 +1,6 @@
 """``segue rollout``: release a version gradually; and what may be done with the one under way. ``segue canary``."""
 
+import math
 from typing import Any
 
 import click
@@ -35,8 +36,9 @@ class _Rollout(click.Group):
     """``segue rollout MODEL …`` is ``segue rollout begin MODEL …``: whatever is not the name of a command."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help", "--debug"):
-            args = ["begin", *args]
+        at = next((at for at, arg in enumerate(args) if arg != "--debug"), len(args))
+        if args[at:] and args[at] not in self.commands and args[at] not in ("-h", "--help"):
+            args = [*args[:at], "begin", *args[at:]]
         return super().parse_args(ctx, args)
 
 
@@ -78,6 +80,8 @@ def begin(
     **given: Any,
 ) -> int:
     """Begin to release MODEL_ID: prepare it, and take the first step of the plan."""
+    if model in rollout.commands:
+        raise click.UsageError(f"{model} is a command of segue rollout: write it first; a directory is ./{model}")
     named = named_version(model, version, parameters=parameters, mode=mode, preset=preset, isolate=isolate)
     body = named | {"plan": plan_of(plan_file, given), "why": why}
     from segue.edges.control.rollout_text import follow
@@ -140,6 +144,8 @@ def canary(*, percent: float, as_json: bool, server: str | None) -> int:
 
     A key that was with it stays with it as the share grows. segue rollout resume lets the plan go on.
     """
+    if math.isnan(percent):  # which is out of no range
+        raise click.UsageError("PERCENT: a number from 0 to 100 is wanted")
     return _say(_CURRENT, "canary", {"percent": percent}, as_json=as_json, server=server)
 
 
