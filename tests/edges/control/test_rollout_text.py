@@ -3,7 +3,10 @@
 import time
 from typing import Any
 
-from segue.edges.control.rollout_text import headline, lines, show
+import pytest
+
+from segue.edges.control.rollout_text import follow, headline, lines, show
+from segue.errors import ServerUnreachable
 
 
 def said(**other: Any) -> dict[str, Any]:
@@ -62,3 +65,21 @@ def test_what_steers_a_terminal_is_not_printed(capsys: Any) -> None:
     """Whatever a name or a reason is."""
     show(said(outcome="\x1b[2Jgone"), as_json=False)
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_who_waits_for_a_server_that_dies_is_told_where_to_look() -> None:
+    """The rollout goes on when the server is back."""
+
+    class Dying:
+        asked = 0
+
+        def get(self, path: str) -> dict[str, Any]:
+            assert path == f"/v1/rollouts/{'c0ffee' if self.asked else 'current'}"
+            self.asked += 1
+            if self.asked == 2:
+                raise ServerUnreachable("no server answers")
+            return said()
+
+    told = r"no server answers; what became of rollout c0ffee, segue rollout status c0ffee --server x tells when a"
+    with pytest.raises(ServerUnreachable, match=told):
+        follow(Dying(), "current", until_over=True, as_json=False, option=" --server x", sleep=lambda _: None)  # type: ignore[arg-type]

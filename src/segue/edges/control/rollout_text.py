@@ -11,6 +11,7 @@ import click
 from segue.edges.control.figures import amount, duration, share
 from segue.edges.control.outcome import FAILED, ROLLED_BACK, STOPPED
 from segue.edges.control.server import say
+from segue.errors import ServerUnreachable
 from segue.speech.names import printable
 
 if TYPE_CHECKING:
@@ -41,7 +42,13 @@ def follow(
             if said["is_over"]:
                 break
             sleep(_EVERY_S)
-            said = client.get(_path(said["id"]))
+            try:
+                said = client.get(_path(said["id"]))
+            except ServerUnreachable as error:
+                told_by = f"segue rollout status {said['id']}{option}"
+                raise ServerUnreachable(
+                    f"{error}; what became of rollout {said['id']}, {told_by} tells when a server runs again"
+                ) from error
     except KeyboardInterrupt:
         say(f"stopped waiting; rollout {said['id']} goes on: see segue rollout status{option}")
         return STOPPED
