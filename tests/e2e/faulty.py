@@ -171,9 +171,9 @@ def _is_slow(
 
 
 def _eats(scorer: FaultyScorer, _: object, sound: Callable[[], list[SilenceProbs]], *__: object) -> list[SilenceProbs]:
-    """Ten megabytes with each inference, and answers all the while."""
+    """Forty megabytes with each inference, and answers all the while."""
     scorer.command.note()
-    _eaten.append(np.ones(1_250_000))
+    _eaten.append(np.ones(5_000_000))
     return sound()
 
 

@@ -32,7 +32,7 @@ def home(tmp_path: Path, model_directory: Path) -> Path:
     return home_with(tmp_path / "home", model_directory)
 
 
-SMALL, FULL = Crowd(4, 6, 50), Crowd(16, 16, 10)
+SMALL, FULL = Crowd(4, 6, 50), Crowd(16, 16, 25)
 
 
 @dataclass(frozen=True, slots=True)
