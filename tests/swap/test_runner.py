@@ -161,7 +161,7 @@ def test_a_version_that_becomes_failed_ends_its_rollout(release: Release, phase:
     report = release.report
     assert (report.phase, report.outcome) == ("taken back", "a call passed its deadline and was abandoned")
     assert release.board.route == Route(release.a)
-    release.board.change("next").__exit__(None, None, None)
+    release.board.change("next").give_back()
 
 
 def test_after_its_promotion_it_is_still_taken_back(release: Release) -> None:

@@ -323,7 +323,7 @@ def test_a_change_can_wait_for_its_turn() -> None:
         assert waiting.wait(PATIENCE_S)
         assert world.board.switch(Route(a), change=change).epoch == 1
         assert not later.done()
-        change.__exit__(None, None, None)
+        change.give_back()
         assert later.result(PATIENCE_S) == 2
 
 

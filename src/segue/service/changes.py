@@ -149,7 +149,7 @@ class Changes:
                 if operation.version:  # who follows a directory must know that these bytes were refused
                     refused = {"version": operation.version, "code": getattr(error, "code", SegueError.code)}
                     change.says(change.why, {**change.evidence, "refused": refused})
-                change.__exit__(type(error), error, None)
+                change.give_back(error)
                 raise
 
         return self._operations.run(operation, work)

@@ -1,7 +1,8 @@
 """A model ID in, a serving version out: standard library only, generic in the model type.
 
 Read in this order: ``spec`` (what is to be run), ``lifecycle`` (the states of a version), ``route`` (which version
-answers whom), ``switchboard`` (the one mutable object), ``journal`` (what survives the process).
+answers whom), ``switchboard`` (the one mutable object), ``journal`` (what survives the process). For a gradual release:
+``plan`` -> ``progress`` (what is allowed next) -> ``rollout`` (one of them) -> ``runner``; ``trial`` judges.
 """
 
 from segue.swap.change import Change

@@ -65,6 +65,13 @@ class Change:
         """What its rows say from now on. For its holder, between two switches. Raises InvalidParameter."""
         self.evidence, self.why = _json(evidence), why
 
+    def give_back(self, error: BaseException | None = None) -> None:
+        """Give back the right to change the route: what leaving its ``with`` does, for who holds it in no block.
+
+        ``error``: what it ended with.
+        """
+        self._end(self, error)
+
     def __str__(self) -> str:
         return self.verb + (f" {self.what}" if self.what else "") + (f" by {self.who}" if self.who else "")
 
@@ -75,7 +82,7 @@ class Change:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._end(self, error)
+        self.give_back(error)
 
 
 def _json(evidence: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -352,7 +352,7 @@ class Runner(Generic[T]):
         """Give the right to change the route back."""
         change, rollout.change = rollout.change, None
         if change is not None:
-            change.__exit__(None, None, None)
+            change.give_back()
 
     def _say(self, rollout_id: str | None, verb: str, who: str, *, is_paused: bool) -> RolloutReport:
         with self._acting:
