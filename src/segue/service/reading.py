@@ -58,7 +58,10 @@ class Reading:
 
 
 class _Ending:
-    """Stands at its end once it does not go on: libsndfile asks for ever where there is more to come and no bytes."""
+    """Stands at its end once it does not go on: libsndfile asks for ever where there is more to come and no bytes.
+
+    Over a class of io's own, not around one: any other file is copied before it is decoded (speech/source.py).
+    """
 
     goes_on: Callable[[], bool]
 
