@@ -32,3 +32,15 @@ def test_a_disk_that_refuses_harms_nothing(tmp_path: Path) -> None:
     """It is logged."""
     (tmp_path / "file").write_text("x")
     Worst(tmp_path / "file" / "kept", 2).offer(0.5, b"a", (ONE, OTHER))
+
+
+def test_what_is_kept_in_part_is_not_kept(tmp_path: Path) -> None:
+    """A disk that is full in the middle: nothing of it stays, however many come, and the next one finds room."""
+    for number in range(1, 6):
+        (tmp_path / f"{number:05}.json").mkdir()
+    worst = Worst(tmp_path, 2)
+    for _ in range(5):
+        worst.offer(0.5, b"a", (ONE, OTHER))
+    assert list(tmp_path.glob("*.audio")) == []
+    worst.offer(0.1, b"b", (ONE, OTHER))
+    assert [path.read_bytes() for path in tmp_path.glob("*.audio")] == [b"b"]

@@ -4,6 +4,7 @@ import heapq
 import itertools
 import json
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from segue.speech.detection import Detection
@@ -29,13 +30,18 @@ class Worst:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._path(number, "audio").write_bytes(source)
             self._path(number, "json").write_text(_text(difference, answers), encoding="utf-8")
-            heapq.heappush(self._heap, (difference, number))
-            if len(self._heap) > self._keep:
-                _, least = heapq.heappop(self._heap)
-                for kind in ("audio", "json"):
-                    self._path(least, kind).unlink(missing_ok=True)
         except OSError as error:
             _LOG.warning("a recording that was to be kept is not: %s", error)
+            self._remove(number)  # a full disk has kept a part of it
+            return
+        heapq.heappush(self._heap, (difference, number))
+        if len(self._heap) > self._keep:
+            self._remove(heapq.heappop(self._heap)[1])
+
+    def _remove(self, number: int) -> None:
+        for kind in ("audio", "json"):
+            with suppress(OSError):
+                self._path(number, kind).unlink(missing_ok=True)
 
     def _path(self, number: int, kind: str) -> Path:
         return self._directory / f"{number:05}.{kind}"
