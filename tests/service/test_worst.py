@@ -20,6 +20,7 @@ def test_the_most_different_stay(tmp_path: Path) -> None:
         worst.offer(difference, source, (ONE, OTHER))
     kept = {path.read_bytes() for path in (tmp_path / "kept").glob("*.audio")}
     assert kept == {b"a", b"b"}
+    assert (tmp_path / "kept").stat().st_mode & 0o077 == 0  # for nobody else on this machine
     told = [json.loads(path.read_text()) for path in sorted((tmp_path / "kept").glob("*.json"))]
     assert [each["difference"] for each in told] == [0.5, 0.9]
     assert told[0]["answers"] == [

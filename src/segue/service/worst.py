@@ -27,7 +27,7 @@ class Worst:
             return
         number = next(self._numbers)
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self._directory.mkdir(0o700, parents=True, exist_ok=True)  # what people said is nobody else's
             self._path(number, "audio").write_bytes(source)
             self._path(number, "json").write_text(_text(difference, answers), encoding="utf-8")
         except OSError as error:
