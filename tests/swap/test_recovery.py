@@ -134,6 +134,22 @@ def test_twice_soon_after_it_took_traffic_and_it_is_over(tmp_path: Path) -> None
     assert (third.mark, third.route, third.runner.reports()) == (None, Route(release.a), [])
 
 
+def test_what_has_begun_in_the_place_of_another_goes_on(tmp_path: Path) -> None:
+    """Though the end of that one is the newest row; when this is over too, nothing does."""
+    release = Release(journal_at(tmp_path))
+    release.begin(Plan(canary=(), bake_s=1e6))
+    release.b = release.c
+    begun = release.begin(replace(PLAN, shadow=0.0))
+    assert release.board.journal.history(1)[0].verb == "end"
+    again = Restarted(journal_at(tmp_path))
+    assert (again.runner.report().id, again.runner.report().phase) == (begun.id, "canary")
+    again.runner.promote(None, who="ann")
+    again.world.clock.now_s += 1e6
+    again.runner.tend()
+    assert again.runner.report().phase == "done"
+    assert last_mark(journal_at(tmp_path), now=0.0) is None
+
+
 def test_a_clean_end_and_a_long_time_are_no_crash(tmp_path: Path) -> None:
     """However often: it goes on."""
     release = Release(journal_at(tmp_path))

@@ -71,14 +71,17 @@ def last_mark(journal: Journal, *, now: float, most: int = 1000) -> Mark | None:
     """
     newest = journal.history(most)
     was_clean = not newest or newest[0].verb == CLEAN_END
-    settled: set[int | None] = set()
+    settled, over = set[int | None](), set[str]()
     for entry in newest:
         if entry.kind in (Kind.DONE, Kind.REFUSED):
             settled.add(entry.of)
         is_under_way = entry.kind is Kind.INTENT and entry.seq not in settled  # what is tried first by ``restore``
         known = entry.evidence.get("rollout")
         if (entry.kind in (Kind.DONE, Kind.NOTE) or is_under_way) and isinstance(known, dict) and "plan" in known:
-            if str(known.get("phase")) in _OVER or not isinstance(known.get("version"), str):
+            if str(known.get("phase")) in _OVER:  # it may be told after what has begun in its place
+                over.add(str(known.get("id")))
+                continue
+            if str(known.get("id")) in over or not isinstance(known.get("version"), str):
                 return None
             was_soon = not was_clean and now - entry.at <= _SOON_S
             before = known.get("crashes")
