@@ -150,6 +150,18 @@ def test_what_has_begun_in_the_place_of_another_goes_on(tmp_path: Path) -> None:
     assert last_mark(journal_at(tmp_path), now=0.0) is None
 
 
+def test_what_cannot_be_loaded_any_more_is_over(tmp_path: Path) -> None:
+    """What served before serves; whoever asked is told, and the history says so."""
+    release = Release(journal_at(tmp_path))
+    release.begin(PLAN)
+    again = Restarted(journal_at(tmp_path), no="b")
+    report = again.runner.report()
+    assert (report.phase, again.ended) == ("aborted", ["aborted"])
+    assert report.outcome == f"{release.a} serves after a restart, and not what it had installed"
+    assert again.world.board.journal.history(1)[0].why == report.outcome
+    assert last_mark(again.world.board.journal, now=0.0) is None
+
+
 def test_a_clean_end_and_a_long_time_are_no_crash(tmp_path: Path) -> None:
     """However often: it goes on."""
     release = Release(journal_at(tmp_path))

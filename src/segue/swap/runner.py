@@ -16,6 +16,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from segue.errors import NothingToRollBack, SegueError, Superseded, UnknownRollout, VersionNotReady
@@ -86,7 +87,8 @@ class Runner(Generic[T]):
             with self._lock:
                 watched, self._active = self._active, rollout
             try:
-                self._enter(rollout, first(plan))
+                begun = first(plan)
+                self._enter(rollout, replace(begun, why="; ".join(filter(None, (change.why, begun.why)))))
             except BaseException:
                 with self._lock:
                     if self._active is rollout:  # what was watched still serves: nothing was installed
@@ -112,8 +114,8 @@ class Runner(Generic[T]):
                     self._end(rollout, Phase.TAKEN_BACK, why)
                 elif route == rollout.route_of(rollout.where):
                     self._go_on(rollout)
-                elif route and rollout.version in route.versions:
-                    why = f"{route} serves, and not what its rollout {rollout.id} had installed"
+                else:
+                    why = f"{route} serves after a restart, and not what it had installed"
                     self._end(rollout, Phase.ABORTED, why)
         except SegueError as error:
             why = str(error)
