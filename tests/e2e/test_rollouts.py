@@ -210,6 +210,7 @@ class Way:
 
 
 QUICK = {"shadow": 100, "canary": [50], "step": "1s", "min_requests": 20, "bake": "2s"}
+SLOWLY = {"shadow": 20, "canary": [10, 50], "step": "10s", "bake": "20s"}
 WIDE = {"margin_failures": 0.25, "margin_latency": 3}
 """Margins with which a few requests are evidence enough."""
 
@@ -218,7 +219,7 @@ WIDE = {"margin_failures": 0.25, "margin_latency": 3}
     "way",
     [
         pytest.param(Way(Crowd(6, 4, 50), QUICK | WIDE, 60), id="small"),
-        full(Way(Crowd(16, 16, 50), {"shadow": 20, "canary": [10, 50], "step": "10s", "bake": "20s"}, 1500)),
+        full(Way(Crowd(16, 16, 50), {**SLOWLY, "margin_latency": 1.5}, 900)),
     ],
 )
 def test_a_good_version_gets_through_by_itself(
