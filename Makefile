@@ -18,8 +18,8 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
 
 run: $(SAMPLE) ## install, make a sample recording and run the service (make run ARGS="--port 8000")
-	@echo 'The service answers at the address below. In another terminal, after ". .venv/bin/activate":'
-	@echo '  curl -F file=@$(SAMPLE) http://127.0.0.1:6006/v1/detect    segue switch MODEL_ID    segue status --watch'
+	@echo 'The service answers at the address URL below. In another terminal, after ". .venv/bin/activate":'
+	@echo '  curl -F file=@$(SAMPLE) URL/v1/detect    segue switch MODEL_ID    segue status --watch'
 	@echo 'Without a service: segue detect $(SAMPLE)'
 	$(BIN)/segue serve $(ARGS)
 

@@ -315,7 +315,7 @@ def test_a_rollout_goes_through_its_steps_and_is_reported(service: Service, tmp_
     begun = service.rollout(wanted, {"canary": "20", "shadow": 100}, who="test", why="better").future.result(PATIENCE_S)
     second = begun.version
     assert (begun.phase, begun.instead, begun.who, begun.why) == ("shadow", first, "test", "better")
-    assert begun.plan["bake_s"] == service.settings.bake_s
+    assert begun.plan["bake"] == service.settings.bake_s
     service.detect(recording(), Ask("k")).future.result(PATIENCE_S)
     until(lambda: service.mirrored(second).compared == 1)
     with pytest.raises(Busy, match="rollout"):

@@ -95,5 +95,7 @@ def test_a_plan_survives_the_journal() -> None:
     """As JSON and back, it is the same."""
     plan = plan_of({"shadow": 20, "canary": "1,2", "bake": "9s", "max_disagreement": 3})
     assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert plan_of(json.loads(json.dumps(plan.in_words()))) == plan
+    assert plan_of(Plan().in_words()) == Plan()
     with pytest.raises(InvalidPlan, match="unknown in a plan: colour"):
         Plan.from_json({"colour": 1})

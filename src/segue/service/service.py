@@ -223,11 +223,15 @@ class Service:
         abort_rollout: bool = False,
     ) -> Operation:
         """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
-        under_way = self._releases.runner.under_trial
-        if abort_rollout and under_way is not None and under_way.id:
-            with suppress(UnknownRollout, Superseded):  # it has ended meanwhile
-                self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
-        return self._changes.switch(wanted, who=who, why=why, queue=queue)
+        under_way = self._releases.runner.under_trial if abort_rollout else None
+        if under_way is None or not under_way.id:
+            return self._changes.switch(wanted, who=who, why=why, queue=queue)
+        with suppress(UnknownRollout, Superseded):  # it has ended meanwhile
+            self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
+        operation = self._changes.switch(wanted, who=who, why=why, queue=queue)
+        with suppress(Superseded):
+            operation.step("abort", f"rollout {under_way.id} of {under_way.version} is over")
+        return operation
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
         """Prepare a version, and let what serves serve; the answer is its VersionReport. As ``Changes.prepare``."""

@@ -99,7 +99,7 @@ class Current(Generic[T]):
         """The error that names what is under way."""
         assert self.under_way is not None
         for_s = self._clock() - self.under_way.since_s
-        message = f"{self.under_way} is under way for {for_s:.0f} s: wait for it, or roll back"
+        message = f"{self.under_way} is under way for {for_s:.0f} s: wait for it, end it, or roll back"
         return Busy(message, under_way=str(self.under_way))
 
     def _refuse(self, change: Change, error: BaseException, intent: int | None) -> None:

@@ -75,6 +75,15 @@ class Plan:
         """What ``from_json`` reads."""
         return asdict(self) | {"canary": list(self.canary)}
 
+    def in_words(self) -> dict[str, Any]:
+        """As ``plan_of`` reads it: shares in percent, times in seconds; what is None is left out."""
+        known = self.to_json()
+        words = {name: known[field] for name, (field, _) in _WORDS.items() if known[field] is not None}
+        for name in ("shadow", "max_disagreement"):
+            if name in words:
+                words[name] = _plain(words[name])
+        return words | {"canary": [_plain(share) for share in self.canary]}
+
     @staticmethod
     def from_json(known: Mapping[str, Any]) -> "Plan":
         """Of what ``to_json`` gave. Raises InvalidPlan."""
@@ -183,6 +192,11 @@ def _shown(value: object) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _plain(share: float) -> float:
+    """Percent, without the noise of binary fractions."""
+    return round(100 * share, 9)
 
 
 def _percent(shares: Sequence[float]) -> str:

@@ -262,7 +262,7 @@ class Rollout:
             figures=progress.verdict.figures,
             waits_for=waits_for(self.plan, progress, now_s),
             outcome=self.outcome,
-            plan=self.plan.to_json(),
+            plan=self.plan.in_words(),
             stages=tuple(self._stages),
         )
 

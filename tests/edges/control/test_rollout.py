@@ -43,7 +43,7 @@ def test_a_rollout_is_begun_shown_and_led_by_hand(service: LoudService, second: 
     assert shown[0].startswith(f"rollout {report.id}: {report.version} beside {report.instead}: canary 10%, for ")
     assert shown[1].startswith("  waits for 3600 s, 50 more requests, more evidence")
     assert shown[2].startswith("  not enough yet: failed 0 of 0 (0 %) on trial")
-    assert shown[3].endswith("  canary 10%: it is ready")
+    assert shown[3].endswith("  canary 10%: better; it is ready")
     assert report.why == "better"
     assert lines(run("canary", "25"))[0].startswith(f"rollout {report.id}: {report.version} beside")
     assert service.rollouts.report().share == 0.25
@@ -61,7 +61,7 @@ def test_options_may_stand_before_the_model(service: LoudService, second: str) -
     """And a version may be named; JSON is the report with what the copies have shown."""
     finished = run("rollout", "--shadow", "50", "--json", second)
     said = json.loads(finished.stdout)
-    assert (said["phase"], said["plan"]["shadow"], said["mirror"]["compared"]) == ("shadow", 0.5, 0)
+    assert (said["phase"], said["plan"]["shadow"], said["mirror"]["compared"]) == ("shadow", 50.0, 0)
     run("rollout", "abort")
     again = json.loads(run("rollout", "--version", said["version"], "--json").stdout)
     assert again["version"] == said["version"]
@@ -79,7 +79,7 @@ def test_a_plan_may_be_a_file_and_options_go_over_it(
     plan.write_text(texts[kind], encoding="utf-8")
     begin(second, "--plan", str(plan), "--min-requests", "9", "--manual")
     known = service.rollouts.report().plan
-    assert (known["canary"], known["bake_s"], known["min_requests"], known["auto"]) == ([0.05, 0.25], 1200.0, 9, False)
+    assert (known["canary"], known["bake"], known["min_requests"], known["auto"]) == ([5, 25], 1200.0, 9, False)
 
 
 def test_who_waits_is_told_of_each_step_and_of_the_end(service: LoudService, second: str) -> None:

@@ -54,7 +54,7 @@ def test_nothing_is_not_enough() -> None:
     assert verdict.decision is Decision.NOT_ENOUGH
     assert verdict.why == (
         "not enough yet: failed 0 of 0 (0 %) on trial, 0 of 0 (0 %) on the primary; latency not compared; "
-        "evidence 1.0 and 1.0 of 20 from 0 keys on trial"
+        "evidence so far: failures 0 %, latency 0 %, from 0 keys on trial"
     )
 
 
@@ -282,3 +282,11 @@ def test_margins_that_are_none_are_refused(wrong: dict[str, float], message: str
     """With what was given and what is wanted."""
     with pytest.raises(ValueError, match=message):
         Margins(**wrong)  # type: ignore[arg-type]  # that is the point
+
+
+def test_what_is_said_where_nobody_is_compared() -> None:
+    """With copies alone and in the bake time nothing is being shown: it says that nothing speaks against it."""
+    for share in (0.0, 1.0):
+        verdict = Judge(share=share).verdict()
+        assert verdict.decision is Decision.NOT_ENOUGH
+        assert verdict.why.startswith("nothing against it so far: failed 0 of 0")

@@ -40,6 +40,8 @@ def _line(verb: str, answer: Mapping[str, Any], name: str, option: str) -> str:
     if not answer["changed"]:
         return f"{version} serves already{name}: nothing changed"
     again = answer.get("prepared") or []
+    if verb == "rollback" and version == previous:
+        return f"{version} serves everyone{name}: what was on trial beside it is taken back"
     if verb == "rollback":
         line = f"rolled back: {version} serves again{name}"
         line += f"; {' and '.join(again)} had been closed and was prepared first" if again else ""

@@ -78,7 +78,7 @@ def lines(said: Mapping[str, Any]) -> list[str]:
     if said["waits_for"]:
         found.append(f"  waits for {said['waits_for']}")
     if not said["is_over"]:
-        found.append(f"  {said['verdict']}: {said['says'].removeprefix(said['verdict'] + ': ')}")
+        found.append(f"  {said['says']}")
     found += _mirror(said.get("mirror"))
     return [*found, *(f"  {_stage(stage)}" for stage in said["stages"])]
 

@@ -144,6 +144,8 @@ class Judge:
         words = f"{self._rates()}; {self._latency()}"
         if shown:
             return Verdict(Decision.NO_WORSE, f"within the margins: {words}", figures)
+        if not 0 < self._share < 1:
+            return Verdict(Decision.NOT_ENOUGH, f"nothing against it so far: {self._rates()}", figures)
         return Verdict(Decision.NOT_ENOUGH, f"not enough yet: {words}; {self._progress()}", figures)
 
     def _fail(self, key: str, share: float, *, on_trial: bool, is_late: bool) -> None:
@@ -203,9 +205,11 @@ class Judge:
         return "latency not compared" if ratio is None else f"latency {ratio:.2f} times the primary's"
 
     def _progress(self) -> str:
-        failures, latency = self._failures.no_worse.value, self._slow.no_worse.value
+        """How much of the evidence that is wanted there is: it multiplies, so its logarithm says how far it is."""
         units = self._counts[Side.TRIAL][2]
-        return f"evidence {failures:.1f} and {latency:.1f} of {1 / BETA:g} from {units:,} keys on trial"
+        shown = {"failures": self._failures.no_worse.value, "latency": self._slow.no_worse.value}
+        parts = [f"{name} {_part(value):.0f} %" for name, value in shown.items()]
+        return f"evidence so far: {', '.join(parts)}, from {units:,} key{'s' * (units != 1)} on trial"
 
     def _figures(self) -> dict[str, float]:
         figures: dict[str, float] = {"share": self._share, "in_a_row": self._guard.run}
@@ -228,6 +232,12 @@ class Judge:
 
 
 _NAMES = {Side.TRIAL: "trial", Side.PRIMARY: "the primary"}
+
+
+def _part(value: float) -> float:
+    """Percent of the way from nothing known to enough."""
+    way = math.log(max(value, 1.0)) / math.log(1 / BETA)
+    return 100.0 if way >= 1 else min(99.0, 100 * way)
 
 
 def _odds(have: float, alpha: float) -> str:
