@@ -9,8 +9,8 @@ import pytest
 from segue.errors import SegueError
 from segue.service.streams import Failed, Finished, Policy
 from segue.swap import Route, State
-from tests.edges.serve.test_connection import talk
 from tests.service.lives import Ear, World, three
+from tests.service.voices import talk
 
 
 class History:
