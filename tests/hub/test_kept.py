@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.errors import DigestMismatch
+from segue.errors import DigestMismatch, ModelNotFound
 from segue.hub.kept import keep
 from segue.hub.resolved import ResolvedModel
 from segue.hub.resolver import resolve
@@ -77,3 +77,24 @@ def test_a_damaged_copy_is_not_found(directory: Path, store: Store) -> None:
     assert store.find_digest(kept.digest) is None
     assert keep(found(directory, store), store).digest == kept.digest
     assert store.find_digest(kept.digest) is not None
+
+
+def test_what_was_made_here_is_found_by_its_name_alone_and_never_asked_of_a_hub(directory: Path, store: Store) -> None:
+    """Where there is one of that name; of several, or of none, it says which there are."""
+    first = keep(found(directory, store), store)
+
+    def by_name(name: str, revision: str | None = None) -> ResolvedModel:
+        return resolve(name, revision, store=store, connect_timeout_s=0.1, fetch_timeout_s=1)
+
+    assert by_name("local/my_model__2_").digest == first.digest
+    with pytest.raises(ModelNotFound, match=r"in the store here is local/my_model__2_@"):
+        by_name("local/my_model__2_@other")
+    with pytest.raises(ModelNotFound, match=r"in the store here is nothing of the name local/none"):
+        by_name("local/none")
+    (directory / "model.pt").write_bytes(b"other weights")
+    second = keep(found(directory, store), store)
+    revisions = [str(each.revision) for each in store.models()]
+    with pytest.raises(ModelNotFound) as caught:
+        by_name("local/my_model__2_")
+    assert all(revision in str(caught.value) for revision in revisions)
+    assert {by_name("local/my_model__2_", each).digest for each in revisions} == {first.digest, second.digest}

@@ -26,6 +26,7 @@ from segue.hub.store import Store
 from segue.hub.target import Target, as_directory, decide, did_you_mean
 
 _log = logging.getLogger("segue.hub")
+_MADE_HERE = "local/"
 _SHORT = 80  # characters of a reason in a line of progress; the error has it whole
 
 
@@ -58,6 +59,8 @@ def resolve(
         return _from_directory(directory, catalog)
     target = decide(str(model), revision, catalog)
     found = store.find(target.model_id, target.revision, whole=True)
+    if found is None and target.model_id.startswith(_MADE_HERE):
+        found = _made_here(target, store, is_named=revision is not None or "@" in str(model))
     if found is None:
         pull = _Pull(
             target, store, catalog=catalog, connect_timeout_s=connect_timeout_s, progress=progress or _log.debug
@@ -66,6 +69,18 @@ def resolve(
     elif found.note:
         _log.info("%s", found.note)
     return replace(found, kind=target.kind)
+
+
+def _made_here(target: Target, store: Store, *, is_named: bool) -> ResolvedModel:
+    """The only revision there is of a model that no hub has, if none is named. Raises ModelNotFound."""
+    kept = [each for each in store.models() if each.model_id == target.model_id]
+    found = store.find(target.model_id, kept[0].revision or "", whole=True) if len(kept) == 1 and not is_named else None
+    if found is None:
+        there = (
+            ", ".join(f"{each.model_id}@{each.revision}" for each in kept) or f"nothing of the name {target.model_id}"
+        )
+        raise ModelNotFound(f"{target.model_id} was made on a machine and is on no hub; in the store here is {there}")
+    return found
 
 
 def _from_directory(directory: Path, catalog: Catalog) -> ResolvedModel:
