@@ -3,10 +3,11 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from uuid import uuid4
 
-from segue.errors import ModelNotFound, NotReady
+from segue.errors import ModelNotFound, NotReady, SegueError
 from segue.hub import Store, keep
 from segue.service import golden, webhook
 from segue.service.changes import Changes, check
@@ -104,6 +105,15 @@ class Releases:
                 progress=progress,
             )
         progress(str(found))
+
+    def make_way(self, wanted: str, *, who: str) -> str:
+        """End the rollout under way, if one is, for a switch; what is to be said about that."""
+        under_way = self.runner.under_trial
+        if under_way is None or not under_way.id:
+            return ""
+        with suppress(SegueError):  # it has ended meanwhile, or cannot go back: the switch goes on, or says why not
+            self.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
+        return f"rollout {under_way.id} of {under_way.version} is over"
 
     def _ended(self, report: RolloutReport) -> None:
         if not report.plan["webhook"]:

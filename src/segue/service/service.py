@@ -11,7 +11,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown, Superseded, UnknownRollout
+from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown, Superseded
 from segue.hub import CATALOG
 from segue.service import budget, engine
 from segue.service.admission import Admission
@@ -223,14 +223,11 @@ class Service:
         abort_rollout: bool = False,
     ) -> Operation:
         """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
-        under_way = self._releases.runner.under_trial if abort_rollout else None
-        if under_way is None or not under_way.id:
-            return self._changes.switch(wanted, who=who, why=why, queue=queue)
-        with suppress(UnknownRollout, Superseded):  # it has ended meanwhile
-            self._releases.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
+        ended = self._releases.make_way(str(wanted), who=who) if abort_rollout else ""
         operation = self._changes.switch(wanted, who=who, why=why, queue=queue)
         with suppress(Superseded):
-            operation.step("abort", f"rollout {under_way.id} of {under_way.version} is over")
+            if ended:
+                operation.step("abort", ended)
         return operation
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
