@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from uuid import uuid4
 
-from segue.errors import ModelNotFound, NotReady, SegueError
+from segue.errors import ModelNotFound, NotReady, SegueError, Superseded
 from segue.hub import Store, keep
 from segue.service import golden, webhook
 from segue.service.changes import Changes, check
@@ -106,14 +106,17 @@ class Releases:
             )
         progress(str(found))
 
-    def make_way(self, wanted: str, *, who: str) -> str:
-        """End the rollout under way, if one is, for a switch; what is to be said about that."""
+    def in_place(self, begin: Callable[[], Operation], why: str, *, who: str) -> Operation:
+        """Begin a change in the place of the rollout under way, if one is: that ends first."""
         under_way = self.runner.under_trial
         if under_way is None or not under_way.id:
-            return ""
-        with suppress(SegueError):  # it has ended meanwhile, or cannot go back: the switch goes on, or says why not
-            self.runner.abort(under_way.id, who=who, why=f"switch to {wanted}")
-        return f"rollout {under_way.id} of {under_way.version} is over"
+            return begin()
+        with suppress(SegueError):  # it has ended meanwhile, or cannot go back: the change goes on, or says why not
+            self.runner.abort(under_way.id, who=who, why=why)
+        operation = begin()
+        with suppress(Superseded):
+            operation.step("abort", f"rollout {under_way.id} of {under_way.version} is over")
+        return operation
 
     def _ended(self, report: RolloutReport) -> None:
         if not report.plan["webhook"]:

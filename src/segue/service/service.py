@@ -5,13 +5,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 
-from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown, Superseded
+from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown
 from segue.hub import CATALOG
 from segue.service import budget, engine
 from segue.service.admission import Admission
@@ -223,12 +223,8 @@ class Service:
         abort_rollout: bool = False,
     ) -> Operation:
         """Prepare a version and let it serve; as ``Changes.switch``. With ``abort_rollout``, a rollout ends for it."""
-        ended = self._releases.make_way(str(wanted), who=who) if abort_rollout else ""
-        operation = self._changes.switch(wanted, who=who, why=why, queue=queue)
-        with suppress(Superseded):
-            if ended:
-                operation.step("abort", ended)
-        return operation
+        begin = partial(self._changes.switch, wanted, who=who, why=why, queue=queue)
+        return self._releases.in_place(begin, f"switch to {wanted}", who=who) if abort_rollout else begin()
 
     def prepare(self, wanted: ModelSpec, *, who: str, why: str = "") -> Operation:
         """Prepare a version, and let what serves serve; the answer is its VersionReport. As ``Changes.prepare``."""
