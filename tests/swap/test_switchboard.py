@@ -353,7 +353,7 @@ def test_a_lease_is_measured_once() -> None:
     assert lease.release()
     assert not lease.release(Outcome.FAILED)
     assert not lease.abandon()
-    assert world.events[-1] == Released(a, 1, "k", Outcome.OK, 0.25, 9.0, None)
+    assert world.events[-1] == Released(a, 1, "k", Outcome.OK, 0.25, 9.0, None, company=1)
     assert sum(isinstance(event, Released) for event in world.events) == 1
     assert world.board.snapshot()[a].leases == 0
     with pytest.raises(LeaseReturned):
@@ -937,3 +937,19 @@ def test_printing_it_tells_an_operator_all() -> None:
             "under way: switch to d by ada>"
         )
     held.release()
+
+
+def test_a_lease_knows_in_what_company_it_was_taken() -> None:
+    """Calls in progress on any version, itself among them; what only holds a version is no call."""
+    world = World()
+    a, b = world.ready("a", "b")
+    world.board.switch(Route(a))
+    held = world.board.hold(b)
+    first, second = world.board.lease("k"), world.board.lease("k", version=b)
+    assert (held.company, first.company, second.company, world.board.calls) == (0, 1, 2, 2)
+    first.release()
+    third = world.board.lease("k")
+    assert third.company == 2
+    for lease in (held, second, third):
+        lease.release()
+    assert world.board.calls == 0

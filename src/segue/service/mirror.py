@@ -28,6 +28,8 @@ from segue.swap import Lease, Outcome, Runner, Switchboard, VersionId
 _MOST = 1000
 _MOST_BYTES = 64 * 2**20
 _KEPT = 10_000
+_PATIENCE_S = 0.1
+_POLL_S = 0.002
 _NICE = 10
 """Low, not the lowest (19): beside other work that would get next to nothing, also while it holds the interpreter's
 lock, and the callers' threads would wait for it. On a busy machine their p99 was 1.3 times that without copies with 19,
@@ -182,6 +184,7 @@ class Mirror:
         if self._runner.wants_copy(copy.key) != version:
             return  # its trial is over
         _give_way()
+        self._wait_for_peace()
         try:
             lease = self._board.lease(copy.key, version=version)
         except SwitchError:  # it is gone
@@ -194,6 +197,12 @@ class Mirror:
         limit_s = max(self._least_s, self._patience.of(version, copy.answer.duration_ms / 1000))
         with self._watch.over(give_up, limit_s=limit_s) as running:
             self._answer(version, copy, lease, running.beat)
+
+    def _wait_for_peace(self) -> None:
+        """Until nobody is being answered, for a moment: then begin all the same, or most copies would be dropped."""
+        until_s = time.monotonic() + _PATIENCE_S
+        while self._board.calls and time.monotonic() < until_s:
+            time.sleep(_POLL_S)
 
     def _answer(self, version: VersionId, copy: Copy, lease: Lease[Engine], beat: Callable[[], None]) -> None:
         began_s = time.thread_time()

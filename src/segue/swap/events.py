@@ -72,7 +72,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A lease came back, once. ``weight`` is what the holder said: seconds of audio, say."""
+    """A lease came back, once. ``weight`` is what the holder said: seconds of audio, say.
+
+    ``company``: how many calls were in progress when it was taken, on any version, this one among them.
+    """
 
     version: VersionId
     incarnation: int
@@ -81,6 +84,7 @@ class Released:
     latency_s: float
     weight: float
     error: BaseException | None
+    company: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,18 @@ class Lease(Generic[T]):
     change nothing and say so. ``weight`` may be set until then (seconds of audio, say).
     """
 
-    __slots__ = ("_model", "_settle", "is_measured", "key", "life", "outcome", "taken_at_s", "version", "weight")
+    __slots__ = (
+        "_model",
+        "_settle",
+        "company",
+        "is_measured",
+        "key",
+        "life",
+        "outcome",
+        "taken_at_s",
+        "version",
+        "weight",
+    )
 
     def __init__(
         self,
@@ -28,6 +39,7 @@ class Lease(Generic[T]):
         key: str,
         taken_at_s: float,
         settle: "Callable[[Lease[T], Outcome, BaseException | None], bool]",
+        company: int = 0,
     ) -> None:
         self._model = cast(T, life.model)
         self._settle = settle
@@ -38,6 +50,8 @@ class Lease(Generic[T]):
         self.taken_at_s = taken_at_s
         self.weight = 0.0
         self.is_measured = True
+        self.company = company
+        """How many calls were in progress when it was taken, this one among them."""
         self.outcome: Outcome | None = None
         """How it ended; None while it is out. Guarded by the switchboard's lock."""
 

@@ -212,7 +212,8 @@ class Rollout:
                 return  # answered in the other's place, or asked for by name
             if event.outcome is Outcome.OK:
                 pace = per_audio_s(max(0.0, event.latency_s), event.weight) if event.weight > 0 else None
-                self._take(Side.TRIAL if on_trial else Side.PRIMARY, event.key, now_s, pace=pace)
+                side = Side.TRIAL if on_trial else Side.PRIMARY
+                self._take(side, event.key, now_s, pace=pace, company=event.company)
             else:
                 fault = Fault.HUNG if event.outcome is Outcome.ABANDONED else Fault.RAISED
                 self._take(Side.PRIMARY, event.key, now_s, fault=fault)
@@ -276,7 +277,8 @@ class Rollout:
         excused: bool = False,
         pace: float | None = None,
         item: str = "",
+        company: int = 0,
     ) -> None:
         if side is Side.TRIAL:
             self._requests += 1
-        self._judge.accept(Evidence(side, key, now_s, fault, excused, pace, item))
+        self._judge.accept(Evidence(side, key, now_s, fault, excused, pace, item, company=company))

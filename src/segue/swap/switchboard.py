@@ -73,7 +73,8 @@ class Switchboard(Generic[T]):
             bake_s=bake_s,
             max_resident=max_resident,
         )
-        self._lock = self._fleet.lock  # guards all that is in _fleet and in _current; held for microseconds
+        self._lock = self._fleet.lock  # guards all in _fleet and in _current, and _calls; held for microseconds
+        self._calls = 0
         self._current = Current(self._fleet, self.journal, clock)
 
     def __repr__(self) -> str:
@@ -152,7 +153,8 @@ class Switchboard(Generic[T]):
                 life.leases += 1
                 if life.version.superseded_at_s is not None:
                     life.version.superseded_at_s = taken_at_s
-            return Lease(life, key, taken_at_s, self._settle)
+                company = self._calls = self._calls + 1
+            return Lease(life, key, taken_at_s, self._settle, company)
         while True:
             serving = self._current.serving
             if serving is None:
@@ -161,8 +163,9 @@ class Switchboard(Generic[T]):
             with self._lock:
                 if self._current.serving is serving:  # rule 2
                     life.leases += 1
+                    company = self._calls = self._calls + 1
                     break
-        return Lease(life, key, taken_at_s, self._settle)
+        return Lease(life, key, taken_at_s, self._settle, company)
 
     def choose(self, key: str) -> VersionId:
         """The version that answers ``key`` now; a lease on it may be had a moment later. Raises NotReady."""
@@ -192,6 +195,8 @@ class Switchboard(Generic[T]):
         """A lease that is not measured: keeps a version for a stream that stays on it between its chunks."""
         lease = self.lease("", version=version)
         lease.is_measured = False
+        with self._lock:
+            lease.company, self._calls = 0, self._calls - 1  # it is no call
         return lease
 
     def _settle(self, lease: Lease[T], outcome: Outcome, error: BaseException | None) -> bool:
@@ -202,6 +207,7 @@ class Switchboard(Generic[T]):
                 return False
             lease.outcome = outcome
             life.leases -= 1
+            self._calls -= lease.company > 0
             if outcome is Outcome.ABANDONED or not life.leases:
                 todo = Todo[T]()
                 if outcome is Outcome.ABANDONED:
@@ -209,12 +215,11 @@ class Switchboard(Generic[T]):
                 self._fleet.doom(life, todo)
         if self._listeners and lease.is_measured:
             weight, number = lease.weight, life.number
-            self._listeners.tell(Released(lease.version, number, lease.key, outcome, latency_s, weight, error))
+            fact = Released(lease.version, number, lease.key, outcome, latency_s, weight, error, lease.company)
+            self._listeners.tell(fact)
         if todo is not None:
             self._fleet.do(todo)
-            if (
-                todo.news
-            ):  # a version has failed; that one closes is written by the next sweep: a request waits for no disk
+            if todo.news:  # a version has failed; that one closes, the next sweep writes: a request waits for no disk
                 self.journal.flush()
         if outcome is Outcome.ABANDONED and self._end_calls(lease.model):
             self._fleet.unstrand(life)
@@ -357,6 +362,11 @@ class Switchboard(Generic[T]):
     def route(self) -> Route | None:
         """What serves now."""
         return self._current.route
+
+    @property
+    def calls(self) -> int:
+        """How many leases are out, without those that only hold a version."""
+        return self._calls
 
     @property
     def epoch(self) -> int:

@@ -81,3 +81,13 @@ def test_little_is_left_out(share: float, least: float) -> None:
     rarer = share <= 0.5
     sides = [chance.random() < share for _ in range(int(2000 / min(share, 1 - share)))]
     assert len(blocks_of(sides, share)) >= least * sides.count(rarer)
+
+
+def test_only_equal_company_stands_side_by_side() -> None:
+    """A request that ran beside others says nothing against one that ran alone; a full machine is a full machine."""
+    blocks = Blocks(period_s=10.0)
+    assert blocks.accept(unit(), 0.5, on_trial=True, company=3) is None
+    assert blocks.accept(unit(), 0.5, on_trial=False, company=1) is None
+    assert blocks.accept(unit(), 0.5, on_trial=False, company=3) is not None
+    assert blocks.accept(unit(), 0.5, on_trial=True, company=40) is None
+    assert blocks.accept(unit(), 0.5, on_trial=False, company=90) is not None

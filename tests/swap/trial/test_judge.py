@@ -290,3 +290,24 @@ def test_what_is_said_where_nobody_is_compared() -> None:
         verdict = Judge(share=share).verdict()
         assert verdict.decision is Decision.NOT_ENOUGH
         assert verdict.why.startswith("nothing against it so far: failed 0 of 0")
+
+
+def test_an_equal_version_that_runs_in_more_company_is_not_slower() -> None:
+    """A trial runs beside its primary, which mostly runs alone; what runs beside two takes twice as long.
+
+    Without the company a good version would be taken back for it.
+    """
+    chance = random.Random(3)
+    for is_told in (True, False):
+        judge = Judge(share=0.3)
+        for number in range(4000):
+            on_trial = chance.random() < 0.3
+            company = 3 if chance.random() < (0.8 if on_trial else 0.3) else 1
+            pace = 0.02 * (2.0 if company == 3 else 1.0) * chance.lognormvariate(0, 0.2)
+            side = Side.TRIAL if on_trial else Side.PRIMARY
+            told = company if is_told else 0
+            judge.accept(Evidence(side, f"{number}", number / 10, latency_s_per_audio_s=pace, company=told))
+        assert judge.is_worse is not is_told
+        if is_told:
+            assert judge.verdict().decision is Decision.NO_WORSE
+            assert judge.verdict().figures["latency_ratio"] == pytest.approx(1.0, abs=0.05)

@@ -1,6 +1,8 @@
 """Requests of the same period side by side: one of the rarer version with as many of the other as its share promises.
 
-Within a block nothing but the draw decides which request was on trial, whatever load, hour or audio there was.
+Within a block nothing but the draw decides which request was on trial, whatever load, hour or audio there was. Where
+latency is compared, only those stand side by side that began in equal ``company``: a trial mostly runs beside its
+primary, which mostly runs alone, and on a busy machine an equal version looked up to 1.3 times as slow for that.
 """
 
 from collections import deque
@@ -10,6 +12,7 @@ WIDEST = 16
 """Beyond 16 to 1, more of the commoner version say next to nothing."""
 _CROWD = 8  # when so many wait, the share promises too much: they are content with what there is
 _WAITING = 64
+_MOST_COMPANY = 16  # beyond it, all are alike: the machine is full
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,14 @@ class Blocks:
     def __init__(self, *, period_s: float) -> None:
         self._period_s = period_s
         # By chance, for only keys that were as likely to be on trial may stand side by side; trial, primary.
-        self._waiting: dict[float, tuple[deque[Unit], deque[Unit]]] = {}
+        self._waiting: dict[tuple[float, int], tuple[deque[Unit], deque[Unit]]] = {}
 
-    def accept(self, unit: Unit, chance: float, *, on_trial: bool) -> Block | None:
+    def accept(self, unit: Unit, chance: float, *, on_trial: bool, company: int = 0) -> Block | None:
         """Take a unit that was on trial with this chance; the block that is complete with it, if one is."""
-        sides = self._waiting.get(chance)
+        alike = (chance, min(company, _MOST_COMPANY))
+        sides = self._waiting.get(alike)
         if sides is None:
-            sides = self._waiting[chance] = (deque(maxlen=_WAITING), deque(maxlen=_WAITING))
+            sides = self._waiting[alike] = (deque(maxlen=_WAITING), deque(maxlen=_WAITING))
         trials, primaries = sides
         (trials if on_trial else primaries).append(unit)
         for side in sides:
@@ -54,7 +58,7 @@ class Blocks:
         few, many = (trials, primaries) if one_is_trial else (primaries, trials)
         if not few or not many:
             return None
-        wanted = min(int((1 - chance) / chance if one_is_trial else chance / (1 - chance)), WIDEST) or 1
+        wanted = int(min((1 - chance) / chance if one_is_trial else chance / (1 - chance), WIDEST)) or 1
         if len(few) >= _CROWD:
             wanted = min(wanted, max(1, len(many) // len(few)))
         if len(many) < wanted:

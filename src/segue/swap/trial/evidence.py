@@ -33,6 +33,7 @@ class Evidence:
     version was given the same input and failed as well. ``latency_s_per_audio_s``: see ``per_audio_s``; None when it
     failed, or is not to be timed (the first chunk that a stream has on another version, say). ``input`` is a digest of
     the audio, "" when unknown. ``share`` (0 to 1) is that of the route which chose; None: that of the judge's step.
+    ``company``: how many calls were in progress when it began, on either version.
     """
 
     side: Side
@@ -43,6 +44,7 @@ class Evidence:
     latency_s_per_audio_s: float | None = None
     input: str = ""
     share: float | None = None
+    company: int = 0
 
     @property
     def counts_against(self) -> bool:

@@ -83,6 +83,7 @@ class Judge:
         "_failures",
         "_guard",
         "_margins",
+        "_paced",
         "_seen",
         "_share",
         "_slow",
@@ -95,6 +96,7 @@ class Judge:
         self._guard = Guard(in_a_row=self._margins.in_a_row, alpha=ALPHA_GUARD)
         self._seen, self._failed = Draws(), Draws()
         self._blocks = Blocks(period_s=period_s)
+        self._paced = Blocks(period_s=period_s)  # of equal company, for latency
         self._failures = Failures(self._margins.failures)
         self._slow = Slowness(self._margins.latency)
         self._counts = {Side.TRIAL: [0, 0, 0], Side.PRIMARY: [0, 0, 0]}  # requests, failures that count, units
@@ -105,6 +107,7 @@ class Judge:
         if share != self._share:
             self._share = share
             self._blocks.clear()
+            self._paced.clear()
             self._failures.step()
             self._slow.step()
 
@@ -169,7 +172,11 @@ class Judge:
         block = self._blocks.accept(unit, chance, on_trial=on_trial)
         if block is not None:
             self._failures.block(block)
-            self._slow.block(block)
+        if log_latency is None:
+            return
+        paced = self._paced.accept(unit, chance, on_trial=on_trial, company=evidence.company)
+        if paced is not None:
+            self._slow.block(paced)
             self._settle_latency()
 
     def _settle_failures(self) -> None:
