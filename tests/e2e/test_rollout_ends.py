@@ -62,7 +62,11 @@ def test_the_exit_status_says_how_it_ended(
             assert "aborted" in aborting.communicate(timeout=30)[0]
             assert aborting.returncode == 0
             out, told = waiting.communicate(timeout=30)
-            assert (waiting.returncode, "aborted" in out, "canary 50%: it is ready" in told) == (1, True, True), told
+            assert (waiting.returncode, "aborted" in out, "canary 50%: to see; it is ready" in told) == (
+                1,
+                True,
+                True,
+            ), told
             waiting = segue(server, *begin)
             until(lambda: bool((server.status()["rollout"] or {}).get("requests")), "it answers again")
             command.give()
