@@ -206,17 +206,17 @@ class Rollout:
         if isinstance(event, FellBack):
             if on_trial:
                 fault = _FAULTS.get(event.code, Fault.RAISED)
-                self._take(Side.TRIAL, event.key, now_s, fault=fault, excused=not event.answered, item=event.item)
+                self._take(Evidence(Side.TRIAL, event.key, now_s, fault, not event.answered, input=event.item))
         elif event.outcome is Outcome.OK or (event.outcome is not Outcome.CANCELLED and not on_trial):
             if self.route.choose(event.key) != event.version:
                 return  # answered in the other's place, or asked for by name
             if event.outcome is Outcome.OK:
                 pace = per_audio_s(max(0.0, event.latency_s), event.weight) if event.weight > 0 else None
                 side = Side.TRIAL if on_trial else Side.PRIMARY
-                self._take(side, event.key, now_s, pace=pace, company=event.company)
+                self._take(Evidence(side, event.key, now_s, latency_s_per_audio_s=pace, company=event.company))
             else:
                 fault = Fault.HUNG if event.outcome is Outcome.ABANDONED else Fault.RAISED
-                self._take(Side.PRIMARY, event.key, now_s, fault=fault)
+                self._take(Evidence(Side.PRIMARY, event.key, now_s, fault))
 
     def compared(self, common: float, either: float) -> None:
         """A mirrored pair: so much speech in both answers, and in either."""
@@ -267,18 +267,6 @@ class Rollout:
             stages=tuple(self._stages),
         )
 
-    def _take(
-        self,
-        side: Side,
-        key: str,
-        now_s: float,
-        *,
-        fault: Fault | None = None,
-        excused: bool = False,
-        pace: float | None = None,
-        item: str = "",
-        company: int = 0,
-    ) -> None:
-        if side is Side.TRIAL:
-            self._requests += 1
-        self._judge.accept(Evidence(side, key, now_s, fault, excused, pace, item, company=company))
+    def _take(self, evidence: Evidence) -> None:
+        self._requests += evidence.side is Side.TRIAL
+        self._judge.accept(evidence)
