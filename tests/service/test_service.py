@@ -20,6 +20,7 @@ from segue.errors import (
     ServerRunning,
     ShuttingDown,
     TooManyRequests,
+    Unauthorized,
     UnknownVersion,
     VersionInUse,
     VersionNotReady,
@@ -300,9 +301,10 @@ def test_the_end_finishes_what_was_begun(service: Service, tmp_path: Path) -> No
 
 def test_only_the_token_is_the_token(service: Service) -> None:
     """The content of the token file, and nothing else."""
-    assert service.authorised(service.home.token())
-    assert not service.authorised(None)
-    assert not service.authorised("x")
+    service.access.control(service.home.token())
+    for other in (None, "x"):
+        with pytest.raises(Unauthorized):
+            service.access.control(other)
 
 
 def test_a_rollout_goes_through_its_steps_and_is_reported(service: Service, tmp_path: Path) -> None:

@@ -29,7 +29,6 @@ from segue.errors import (
     SegueError,
     ShuttingDown,
     StreamFinished,
-    Unauthorized,
     VersionNotReady,
     one_line,
 )
@@ -63,11 +62,7 @@ async def stream(socket: WebSocket) -> None:
     """One live stream; see docs/streaming.md for every message. Raises Unauthorized, before it is accepted."""
     service: Service = socket.app.state.service
     token, protocol = _credentials(socket)
-    if not (service.is_open or service.authorised(token)):
-        raise Unauthorized(
-            f"the token is {'wrong' if token else 'missing'}: send Authorization: Bearer TOKEN, or the subprotocol "
-            "bearer.TOKEN, with the content of $SEGUE_HOME/token on the server's machine"
-        )
+    service.access.detection(token, send="send Authorization: Bearer TOKEN, or the subprotocol bearer.TOKEN")
     await socket.accept(subprotocol=protocol)
     try:
         ask, dtype = _asked(socket)

@@ -14,10 +14,11 @@ from pathlib import Path
 from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDown
 from segue.hub import CATALOG
 from segue.service import budget, engine
+from segue.service.access import Access
 from segue.service.admission import Admission
 from segue.service.changes import Changes
 from segue.service.engine import Engine
-from segue.service.home import Home, same
+from segue.service.home import Home
 from segue.service.loading import fetch, store
 from segue.service.mirror import MirrorReport
 from segue.service.operations import Operation, Operations
@@ -90,12 +91,11 @@ class Service:
 
     def __init__(self, settings: Settings, *, is_open: bool = True) -> None:
         self.settings = settings
-        self.is_open = is_open
-        """Whether detection needs no token."""
         self.home = Home(settings.home)
         with ExitStack() as opened:
             opened.enter_context(self.home.held())
-            self._token = self.home.token()
+            self.access = Access(self.home.token(), is_open=is_open)
+            """Who may detect, and who may change what serves."""
             self.journal = Journal(self.home.journal)
             opened.callback(self.journal.close)
             self._closing = opened.pop_all()
@@ -172,10 +172,6 @@ class Service:
     def ready(self) -> bool:
         """Whether a warmed version serves, and may be replaced: the start's own change is over."""
         return self._changes.serving
-
-    def authorised(self, token: str | None) -> bool:
-        """Whether that is the token."""
-        return same(token, self._token)
 
     # -- detecting -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from segue.errors import Unauthorized
 from segue.speech.names import printable
 
 if TYPE_CHECKING:
@@ -37,17 +36,11 @@ def who_of(request: Request) -> str:
 
 
 async def _control(request: Request, given: _Given) -> None:
-    token = given.credentials if given else None
-    if not service_of(request).authorised(token):
-        raise Unauthorized(
-            f"the token is {'wrong' if token else 'missing'}: send Authorization: Bearer TOKEN, "
-            "with the content of $SEGUE_HOME/token on the server's machine"
-        )
+    service_of(request).access.control(given.credentials if given else None)
 
 
 async def _detection(request: Request, given: _Given) -> None:
-    if not service_of(request).is_open:
-        await _control(request, given)
+    service_of(request).access.detection(given.credentials if given else None)
 
 
 for_control = Depends(_control)

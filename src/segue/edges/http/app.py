@@ -31,8 +31,9 @@ _TAGS = [
 def build(service: "Service") -> FastAPI:
     """The app. It is complete, and other routers can be added; the service is ``app.state.service``.
 
-    A router added may raise any SegueError: it is answered in the one form, a WebSocket before its acceptance too. What
-    it lets in is its own to decide, with ``service.authorised``.
+    A router added may raise any SegueError: it is answered in the one form, a WebSocket before its acceptance too. One
+    whose protocol has another form catches it, and asks ``app.state.status_of`` for its status. Whom it lets in is its
+    own to decide, by ``service.access``.
     """
     app = FastAPIOffline(
         redoc_url=None,
@@ -43,6 +44,7 @@ def build(service: "Service") -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
+    app.state.status_of = errors.status_of
     errors.install(app)
     app.add_middleware(Leftover)
     app.add_middleware(RequestID)  # the last added is the outermost
