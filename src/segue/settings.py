@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     # -- the service: segue serve
     host: str = Field(default="127.0.0.1", description="The address that segue serve listens on.")
     port: int = Field(default=6006, ge=0, le=65535, description="Its port; 0 lets the system choose.")
+    page: bool = Field(default=True, description="Serve the web page too.")
     open: bool = Field(default=False, description="Detection without the token though not on loopback.")
     bake_s: float = Field(default=600.0, ge=0, description="How long a replaced version stays warm.")
     max_resident: int = Field(default=8, ge=1, le=64, description="Most versions loaded at once.")

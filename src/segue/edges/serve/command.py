@@ -15,7 +15,7 @@ import ssl
 import sys
 from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -29,9 +29,18 @@ if TYPE_CHECKING:
     from segue.service import Service
     from segue.settings import Settings
 
+    class Page(Protocol):
+        """Of the edge that serves it, which this one does not import."""
+
+        def begin(self) -> None:
+            """Load it; returns at once."""
+
+
 APP = "segue.edges.http.app:build"
 ROUTERS = ("segue.edges.stream:router",)
 """Routers that join the app."""
+PAGE = "segue.edges.ui.router:join"
+"""Joins it after all others, and is loaded when the server listens."""
 
 _MOST_MESSAGE_BYTES = 2**20
 _PONG_S = 15
@@ -60,6 +69,7 @@ Exit status: 0 after SIGTERM or Ctrl-C, when what was in flight is done; a secon
     "-m", "--model", metavar="MODEL", help="The first model of this SEGUE_HOME; later what served last serves again."
 )
 @click.option("--open", "is_open", is_flag=True, default=None, help="Detection needs no token, wherever this listens.")
+@click.option("--page/--no-page", default=None, help="The web page at /, too.  [default: page]")
 @click.option("--isolate", is_flag=True, default=None, help="Every model in a process of its own, unless told not.")
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="Serve over TLS.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), metavar="FILE", help="The key of --tls-cert.")
@@ -69,6 +79,7 @@ def serve(
     port: int | None,
     model: str | None,
     is_open: bool | None,
+    page: bool | None,
     isolate: bool | None,
     tls_cert: str | None,
     tls_key: str | None,
@@ -78,7 +89,7 @@ def serve(
         raise click.UsageError("--tls-cert and --tls-key go together: give both")
     from segue.settings import read_settings
 
-    settings = read_settings(host=host, port=port, model=model, open=is_open, isolate=isolate)
+    settings = read_settings(host=host, port=port, model=model, open=is_open, page=page, isolate=isolate)
     if tls_cert is not None and tls_key is not None:
         _check_certificate(tls_cert, tls_key)
     _set_up_process()
@@ -93,8 +104,9 @@ def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | Non
     try:
         url = _url(settings.host, listening.getsockname()[1], secure=tls[0] is not None)
         app = _build(service)
+        page = _page(app, service) if settings.page else None
         service.start()
-        server = _server(app, service, tls, url)
+        server = _server(app, service, page, tls=tls, url=url)
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not look at it
         server.run(sockets=[listening])
@@ -118,6 +130,17 @@ def _build(service: "Service") -> "FastAPI":
     return app
 
 
+def _page(app: "FastAPI", service: "Service") -> "Page | None":
+    module, _, join = PAGE.partition(":")
+    try:
+        page: Page = getattr(import_module(module), join)(app, service)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        return None
+    return page
+
+
 def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Protocol]]":
     """For HTTP and for WebSockets. Some descriptors are left for what the service itself opens."""
     from segue.edges.serve.connection import Connection
@@ -132,7 +155,7 @@ def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Pro
     return Http, Live
 
 
-def _server_class(service: "Service", url: str) -> "type[uvicorn.Server]":
+def _server_class(service: "Service", page: "Page | None", url: str) -> "type[uvicorn.Server]":
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -144,6 +167,11 @@ def _server_class(service: "Service", url: str) -> "type[uvicorn.Server]":
             service.home.announce(url)
             home = service.settings.home
             click.echo(f"segue: listening on {url} (interface: {url}/docs), SEGUE_HOME is {home}", err=True)
+            if page is not None:
+                # For who sits there, not for a log: the token is in it.
+                link = f"{url}/#token={service.home.token()}" if sys.stderr.isatty() else f"{url}/"
+                click.echo(f"segue: the page is {link}", err=True)
+                page.begin()
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             del frame
@@ -164,11 +192,13 @@ def _server_class(service: "Service", url: str) -> "type[uvicorn.Server]":
     return Server
 
 
-def _server(app: "FastAPI", service: "Service", tls: tuple[str | None, str | None], url: str) -> "uvicorn.Server":
+def _server(
+    app: "FastAPI", service: "Service", page: "Page | None", *, tls: tuple[str | None, str | None], url: str
+) -> "uvicorn.Server":
     import uvicorn
 
     http, websocket = _protocols(service.settings.stream_idle_s)
-    return _server_class(service, url)(
+    return _server_class(service, page, url)(
         uvicorn.Config(
             app,
             http=http,

@@ -1,0 +1,5 @@
+"""Words of the tab compare."""
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, tuple[str, str]] = {}
