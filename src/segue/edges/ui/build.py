@@ -49,7 +49,8 @@ def build(service: "Service", door: Door) -> FastAPI:
 
 def _blocks(room: Room) -> gradio.Blocks:
     words = room.words
-    with gradio.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(_KEPT_S, _KEPT_S)) as blocks:
+    blocks = gradio.Blocks(title=words("title"), analytics_enabled=False, delete_cache=(_KEPT_S, _KEPT_S))
+    with blocks:
         _head(room)
         with gradio.Tabs():
             for name, tab in (("detect", detect), ("live", live), ("models", models), ("compare", compare)):
