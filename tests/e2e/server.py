@@ -54,7 +54,8 @@ class Server:
         """How long its last start took, from the process to the first 200 of ``/readyz``."""
         self._arguments: Sequence[str] = arguments
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEGUE_")}
-        given = {f"SEGUE_{name.upper()}": str(value) for name, value in settings.items()}
+        wanted = {"page": False, **settings}  # which takes seconds to load: its own tests want it
+        given = {f"SEGUE_{name.upper()}": str(value) for name, value in wanted.items()}
         self.environment = inherited | given | {"SEGUE_HOME": str(home)}
         """Of its process, and of commands that are to find it."""
         self._process: subprocess.Popen[bytes] | None = None
