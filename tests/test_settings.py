@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from segue.errors import InvalidParameter
-from segue.settings import Settings, read_settings
+from segue.settings import Settings, is_loopback, read_settings
 from segue.speech.audio import MAX_AUDIO_S
 
 
@@ -168,3 +168,36 @@ def test_settings_are_frozen() -> None:
     settings = read_settings()
     with pytest.raises(ValidationError, match="frozen"):
         settings.model = "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a.example, b.example", ("a.example", "b.example")), ("*", ("*",)), (" , ", ())]
+)
+def test_a_list_is_one_text_of_a_variable(
+    home: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, ...]
+) -> None:
+    """With commas in a variable, as a list in the file."""
+    monkeypatch.setenv("SEGUE_ALLOWED_HOSTS", text)
+    assert read_settings().allowed_hosts == expected
+    monkeypatch.delenv("SEGUE_ALLOWED_HOSTS")
+    write(home, f"allowed_hosts = {list(expected)}\n")
+    assert read_settings().allowed_hosts == expected
+
+
+def test_directories_of_a_list_may_have_a_tilde(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the home may."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SEGUE_MODEL_DIRECTORIES", "~/models,/srv/models")
+    assert read_settings().model_directories == (tmp_path / "models", Path("/srv/models"))
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        *[(host, True) for host in ("127.0.0.1", "127.8.9.1", "::1", "[::1]", "localhost", "LocalHost")],
+        *[(host, False) for host in ("0.0.0.0", "::", "192.168.0.1", "localhost.example.org", "127.0.0.1.nip.io", "")],
+    ],
+)
+def test_loopback_is_an_address_or_the_one_name(host: str, expected: bool) -> None:
+    """And no name that merely looks like one."""
+    assert is_loopback(host) is expected

@@ -1,13 +1,15 @@
 """One settings object, read once: defaults < ``$SEGUE_HOME/settings.toml`` < ``SEGUE_*`` variables < flags."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -23,6 +25,15 @@ def _home() -> Path:
 
 def _expanded(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))  # Path.expanduser raises RuntimeError for a user that does not exist
+
+
+def _listed(value: object) -> object:
+    """A variable has one text for all of a list."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+_Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+_Directories = Annotated[tuple[Annotated[Path, AfterValidator(_expanded)], ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -67,11 +78,31 @@ class Settings(BaseSettings):
     max_requests: int = Field(default=64, ge=1, description="Most recordings uploading, waiting and detected at once.")
     max_requests_per_client: int = Field(default=48, ge=1, description="Of these, most of one address.")
     max_streams: int = Field(default=1000, ge=1, description="Most live streams at once.")
+    max_streams_per_client: int = Field(default=750, ge=1, description="Of these, most of one address.")
     stream_idle_s: float = Field(default=120.0, gt=0, description="A stream that brings nothing for so long is closed.")
+    max_starts_per_s: float | None = Field(
+        default=None, gt=0, description="Most recordings and streams that one address may begin a second."
+    )
+    max_connections: int | None = Field(
+        default=None, ge=8, description="Most connections at once; else as many as the system has descriptors for."
+    )
+    head_s: float = Field(default=15.0, gt=0, description="The head of a request that takes longer is refused.")
+    unread_s: float = Field(default=15.0, gt=0, description="A client that reads nothing of its answer so long is cut.")
+    keep_alive_s: float = Field(default=5.0, gt=0, description="A connection without a request for so long is closed.")
+    allowed_hosts: _Texts = Field(default=(), description="Names that requests may call this server by; * is any.")
+    allowed_origins: _Texts = Field(default=(), description="Sites whose pages may use this server; * is any.")
+    model_directories: _Directories = Field(
+        default=(), description="Where directories may be that are named over HTTP; / is anywhere."
+    )
 
     # -- the commands that talk to it
     server: str | None = Field(default=None, description="The address of the service; else the one on this machine.")
     token: str | None = Field(default=None, repr=False, description="Its token, where it is on another machine.")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service listens where only this machine reaches it."""
+        return is_loopback(self.host)
 
     @classmethod
     def settings_customise_sources(
@@ -84,6 +115,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags over environment over file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _home() / "settings.toml")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address means this machine and no other."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def read_settings(**flags: object) -> Settings:

@@ -21,7 +21,7 @@ def _default(name: str) -> str:
     value = Settings.model_fields[name].default
     if name == "home":
         return "the user's data directory"
-    if value is None:
+    if value in (None, ()):
         return "none"
     if isinstance(value, bool):
         return str(value).lower()

@@ -111,7 +111,7 @@ class Running:
         raw.connect((self.host, self.port))
         lines = (
             f"GET /v1/stream?{query} HTTP/1.1",
-            "Host: x",
+            "Host: localhost",
             "Upgrade: websocket",
             "Connection: Upgrade",
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
@@ -176,7 +176,7 @@ def running(home: Path, *, is_open: bool = True, send_bytes: int | None = None, 
     if send_bytes is not None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
     host, port = listener.getsockname()
-    server = serve._server(serve._build(service), service, (None, None), f"http://{host}:{port}")
+    server = serve._server(serve._build(service), service, None, tls=(None, None), url=f"http://{host}:{port}")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     keeper = threading.Thread(target=service._keep, args=(service._chores,))
     for each in (thread, keeper):

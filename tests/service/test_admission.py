@@ -8,6 +8,7 @@ import pytest
 
 from segue.errors import Overloaded, ShuttingDown, TooManyRequests
 from segue.service.admission import Admission
+from segue.service.rate import Rate
 from tests.swap.threads import PATIENCE_S, crowd, hectic, shaken
 
 
@@ -34,6 +35,20 @@ def test_one_client_has_a_share_and_others_the_rest() -> None:
         stack.enter_context(admission.place("b"))
     with admission.place("a"):
         pass
+
+
+def test_who_comes_too_often_is_refused_though_there_is_room() -> None:
+    """With a rate that two admissions share, a client's third beginning is refused and counted, and holds no place."""
+    rate = Rate(2, clock=lambda: 0.0)
+    recordings = Admission(most=9, most_per_client=9, what="recordings", rate=rate)
+    streams = Admission(most=9, most_per_client=9, what="streams", rate=rate)
+    with recordings.place("a"), streams.place("a"):
+        for admission in (recordings, streams):
+            with pytest.raises(TooManyRequests, match="more than 2 recordings and streams a second"):
+                admission.place("a").__enter__()
+        with streams.place("b"):
+            pass
+    assert [(each.taken, each.refused) for each in (recordings, streams)] == [(0, 1), (0, 1)]
 
 
 def test_a_place_comes_back_when_the_work_fails() -> None:

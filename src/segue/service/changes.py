@@ -13,6 +13,7 @@ from functools import partial
 
 from segue.errors import Busy, InvalidModelID, SegueError, ShuttingDown
 from segue.hub import CATALOG, Store, keep, parse_model
+from segue.service.directories import Directories
 from segue.service.engine import Engine
 from segue.service.isolation import is_isolated, parameters
 from segue.service.loading import fetch
@@ -57,6 +58,7 @@ class Changes:
         self._operations = operations
         self._store = store
         self._settings = settings
+        self._directories = Directories(settings)
         self._waits_for = "the service has not been started"
         self._own: Operation | None = None  # the newest change of the start
         self._recovers = False  # a trial serves again, and does not go on yet
@@ -95,7 +97,7 @@ class Changes:
         It takes the place of the start's default, if that is not there yet. Raises InvalidParameter and InvalidModelID
         for what can never be, and Busy when another change is under way and it is not to ``queue``.
         """
-        check(wanted)
+        check(wanted, self._directories)
         self._check_open()
         self._make_way(who)
         operation = Operation("switch", str(wanted), who=who, why=why)
@@ -132,7 +134,7 @@ class Changes:
 
         The right to change the route is the rollout's from then on. Raises as ``switch``.
         """
-        check(wanted)
+        check(wanted, self._directories)
         self._check_open()
         operation = Operation("rollout", str(wanted), who=who, why=why)
         change = operation.change = self._board.change(str(wanted), verb="rollout", who=who, why=why)
@@ -158,7 +160,7 @@ class Changes:
         self, wanted: ModelSpec, report: Callable[[VersionId], object], *, who: str, why: str = ""
     ) -> Operation:
         """Prepare a version, and let what serves serve; the answer is the ``report`` of it. Raises as ``switch``."""
-        check(wanted)
+        check(wanted, self._directories)
         self._check_open()
 
         def work(operation: Operation) -> object:
@@ -238,14 +240,18 @@ class Changes:
         return self._board.add(Resolved(ModelSpec(found.model_id, found.revision, spec.options), found.digest))
 
 
-def check(wanted: ModelSpec | VersionId) -> None:
-    """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have."""
+def check(wanted: ModelSpec | VersionId, directories: Directories) -> None:
+    """Raise InvalidParameter for options, and InvalidModelID for a name, that no model can have.
+
+    InvalidModelID too for a directory that may not be named.
+    """
     if not isinstance(wanted, ModelSpec):
         return
     is_isolated(wanted.options)
     Rules.of({}, ("options", parameters(wanted.options)))
     name = wanted.model_id
     if os.path.isabs(name):
+        directories.check_model(name)
         return
     if name.startswith((".", "~")) or (os.path.isdir(name) and CATALOG.lookup(name) is None):
         raise InvalidModelID(f"{name!r} is a path from where the service runs: give the directory's absolute path")

@@ -11,6 +11,7 @@ from segue.errors import ModelNotFound, NotReady, SegueError, Superseded
 from segue.hub import Store, keep
 from segue.service import golden, webhook
 from segue.service.changes import Changes, check
+from segue.service.directories import Directories
 from segue.service.engine import Engine
 from segue.service.follower import Follower
 from segue.service.loading import look
@@ -35,13 +36,17 @@ class Releases:
     ) -> None:
         self._board = board
         self._settings = settings
+        self._directories = Directories(settings)
         self._stopping = stopping
         self.runner: Runner[Engine] = Runner(board, bake_s=settings.bake_s, ended=self._ended)
         self.mirror = Mirror(board, self.runner, watch, patience)
 
     def plan(self, given: Mapping[str, object]) -> Plan:
         """A plan in the words of people (see ``plan_of``); the bake time is the service's, if it says none."""
-        return plan_of({"bake": self._settings.bake_s, **given})
+        plan = plan_of({"bake": self._settings.bake_s, **given})
+        if plan.golden:
+            self._directories.check_clips(plan.golden)
+        return plan
 
     def follower(self, operations: Operations, store: Store, begin: Callable[..., Operation]) -> Follower:
         """What begins rollouts by itself; ``begin`` is ``Service.rollout``."""
@@ -61,7 +66,7 @@ class Releases:
 
         A directory that is not there can be one day; whoever names it now has most likely mistaken its name.
         """
-        check(wanted)
+        check(wanted, self._directories)
         self.plan(given)
         if os.path.isabs(wanted.model_id) and not os.path.isdir(wanted.model_id):
             raise ModelNotFound(f"{wanted.model_id} is not a directory here, where the service runs")

@@ -15,7 +15,7 @@ from segue.errors import DigestMismatch, InvalidParameter, NotReady, ShuttingDow
 from segue.hub import CATALOG
 from segue.service import budget, engine
 from segue.service.access import Access
-from segue.service.admission import Admission
+from segue.service.admission import admissions
 from segue.service.changes import Changes
 from segue.service.engine import Engine
 from segue.service.home import Home
@@ -120,12 +120,7 @@ class Service:
         self.follower = self._releases.follower(self._operations, self._store, self.rollout)
         self._recordings = Recordings(self.board, self._watch, patience, self._releases.mirror, threads=_cores())
         self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
-        self._admission = Admission(
-            most=settings.max_requests, most_per_client=settings.max_requests_per_client, what="recordings"
-        )
-        self._stream_admission = Admission(
-            most=settings.max_streams, most_per_client=settings.max_streams, what="streams"
-        )
+        self._admission, self._stream_admission = admissions(settings)
         self._residents = Residents()
         self._began_at, self._began_s = time.time(), time.monotonic()
 
