@@ -120,7 +120,7 @@ class Settings(BaseSettings):
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address means this machine and no other."""
     try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
 

@@ -73,7 +73,11 @@ class Raw:
 
     def ask(self, method: str, path: str, **headers: str) -> None:
         """The head of a request; ``content_length="5"`` is a header."""
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{n.replace('_', '-')}: {v}" for n, v in headers.items())]
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            "Host: localhost",
+            *(f"{n.replace('_', '-')}: {v}" for n, v in headers.items()),
+        ]
         self.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"))
 
     def answer(self) -> "RawAnswer":

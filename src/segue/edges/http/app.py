@@ -1,14 +1,17 @@
 """The routes together, around one service."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from segue import __version__
 from segue.edges.http import control, detect, errors, follow, health, rollouts
+from segue.edges.http.documentation import Documentation
 from segue.edges.http.leftover import Leftover
 from segue.edges.http.request_id import RequestID
+from segue.edges.http.site import Site
 
 if TYPE_CHECKING:
     from segue.service import Service
@@ -27,6 +30,14 @@ _TAGS = [
     {"name": "health", "description": "Always open."},
 ]
 
+_CROSS_ORIGIN: dict[str, Any] = {
+    "allow_methods": ["*"],
+    "allow_headers": ["*"],
+    "expose_headers": ["X-Request-ID", "X-Segue-Version", "X-Segue-Mode", "X-Segue-Preset", "Retry-After", "Location"],
+    "max_age": 600,
+}
+"""For pages of the sites that are listed: they send what others send, and read what others read. No cookies."""
+
 
 def build(service: "Service") -> FastAPI:
     """The app. It is complete, and other routers can be added; the service is ``app.state.service``.
@@ -43,9 +54,14 @@ def build(service: "Service") -> FastAPI:
         openapi_tags=_TAGS,
         redirect_slashes=False,
     )
+    settings = service.settings
     app.state.service = service
     app.state.status_of = errors.status_of
     errors.install(app)
+    if settings.allowed_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **_CROSS_ORIGIN)
+    app.add_middleware(Documentation, service=service)
+    app.add_middleware(Site, settings=settings)
     app.add_middleware(Leftover)
     app.add_middleware(RequestID)  # the last added is the outermost
     for router in (health.router, detect.router, control.router, rollouts.router, follow.router):

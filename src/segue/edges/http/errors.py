@@ -132,6 +132,11 @@ def internal(request_id: str) -> Response:
     return _answer(500, "internal", message, request_id)
 
 
+def forbidden(message: str, request_id: str) -> Response:
+    """The answer to what is not to be sent at all, with a token or without."""
+    return _answer(403, "forbidden", message, request_id)
+
+
 def _answer(
     status: int, code: str, message: str, request_id: str, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Response:

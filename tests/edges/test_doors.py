@@ -1,0 +1,152 @@
+"""Who may, route by route, made from the table of routes of the whole service: no new one can be forgotten."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from starlette.routing import BaseRoute, Mount
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from segue.edges.serve import command as serve
+from tests.edges.http.server import Address, serving
+from tests.edges.http.service import LoudService, loud_service, model
+
+CONTROL = re.compile(
+    r"/v1/(status|history|(switch|rollback|versions|rollouts|follow|changes)(/.*)?)"
+    r"|/v2/repository/.*"
+)
+"""What sees or changes what serves: always by token."""
+
+DETECTION = re.compile(
+    r"/v1/(detect|serving|stream|vad|realtime)"
+    r"|/v2(/models/.*)?"
+    r"|/metrics|/docs(/.*)?|/openapi\.json|/static-offline-docs(/.*)?"
+)
+"""What detects, or tells of it: by token unless the service is open."""
+
+ALWAYS = re.compile(r"/livez|/readyz|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/|/page/session")
+"""Open to everybody: who watches the process, where the page is, and where the token is given for its cookie."""
+
+PAGE = re.compile(r"/[a-z]{2}(-[A-Za-z]+)?/.*")
+"""The web page: as detection is, but by the cookie; what it asks for goes through its own door (edges/ui/door.py)."""
+
+MISSING = re.compile(r"\{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address; ``method`` is WS for a WebSocket."""
+
+    method: str
+    path: str
+
+    @property
+    def filled(self) -> str:
+        """The path with something in place of what is variable."""
+        return MISSING.sub("x", self.path)
+
+    @property
+    def doors(self) -> list[str]:
+        """The class that it is in, the first that fits; or none."""
+        classes = {"always": ALWAYS, "control": CONTROL, "detection": DETECTION, "page": PAGE}
+        return [name for name, paths in classes.items() if paths.fullmatch(self.filled)][:1]
+
+
+def every_route(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Route]:
+    """Each, those of routers that were included and of what is mounted too."""
+    for route in routes:
+        inside = getattr(route, "original_router", None)  # how newer FastAPI keeps what was included
+        path = prefix + getattr(route, "path", "")
+        if isinstance(route, Mount):
+            yield from every_route(route.routes, path)
+            yield Route("GET", f"{path}/{{path}}")
+        elif inside is not None:
+            yield from every_route(inside.routes, prefix)
+        elif "websocket" in type(route).__name__.lower():
+            yield Route("WS", path)
+        else:
+            for method in sorted(getattr(route, "methods", None) or ("GET",)):
+                yield Route(method, path)
+
+
+@contextmanager
+def whole(home: Path, *, is_open: bool) -> Iterator[tuple[LoudService, Address, list[Route]]]:
+    """The service as ``segue serve`` builds it, with every edge that is installed; a model serves."""
+    (home / "models").mkdir(parents=True)
+    with loud_service(home / "home", is_open=is_open) as service:
+        service.serve(model(home / "models", "usual"))
+        app = serve._build(service)
+        serve._page(app, service)
+        with serving(app) as address:
+            yield service, address, list(every_route(app.routes))
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LoudService, Address, list[Route]]]:
+    """Detection without the token."""
+    with whole(tmp_path_factory.mktemp("open"), is_open=True) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LoudService, Address, list[Route]]]:
+    """Nothing without the token but what always is."""
+    with whole(tmp_path_factory.mktemp("closed"), is_open=False) as found:
+        yield found
+
+
+def lets_in(address: Address, route: Route, token: str | None) -> bool:
+    """Whether it is answered with anything but 401."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    if route.method == "WS":
+        try:
+            with connect(f"ws://{address.host}:{address.port}{route.filled}", additional_headers=headers):
+                return True
+        except InvalidStatus as refused:
+            return refused.response.status_code != 401
+    if PAGE.fullmatch(route.filled) and token is not None:
+        session = requests.post(f"{address.url}/page/session", json={"token": token}, timeout=30)
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in session.cookies.items())}
+    url = address.url + route.filled
+    answer = requests.request(route.method, url, headers=headers, timeout=30, allow_redirects=False)
+    assert answer.status_code < 500 or answer.status_code == 503, f"{route}: {answer.status_code}"
+    return answer.status_code != 401
+
+
+def test_every_route_is_in_a_class(opened: tuple[LoudService, Address, list[Route]]) -> None:
+    """A new one fails here until somebody has said who may use it."""
+    _, _, routes = opened
+    assert len(routes) >= 30
+    assert {"WS", "GET", "POST", "DELETE", "PUT"} <= {route.method for route in routes}
+    assert [route for route in routes if not route.doors] == []
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize("given", ["none", "wrong", "right"])
+def test_every_route_lets_in_whom_it_should(request: pytest.FixtureRequest, is_open: bool, given: str) -> None:
+    """Control by the right token alone; detection so too, unless the service is open; the rest whoever asks."""
+    service, address, routes = request.getfixturevalue("opened" if is_open else "closed")
+    token = {"none": None, "wrong": "w" * 43, "right": service.token}[given]
+    for route in routes:
+        (door,) = route.doors
+        expected = given == "right" or door == "always" or (door in ("detection", "page") and is_open)
+        assert lets_in(address, route, token) is expected, f"{route} ({door}), {given} token, open: {is_open}"
+
+
+def test_the_token_is_in_no_answer(closed: tuple[LoudService, Address, list[Route]]) -> None:
+    """Nor is one that was wrong."""
+    service, address, routes = closed
+    for route in routes:
+        for token in (service.token, "wrong-" * 7):
+            if route.method == "WS":
+                continue
+            headers = {"Authorization": f"Bearer {token}"}
+            answer = requests.request(
+                route.method, address.url + route.filled, headers=headers, timeout=30, allow_redirects=False
+            )
+            assert token not in f"{answer.text} {answer.headers}", route
