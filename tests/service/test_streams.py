@@ -220,3 +220,21 @@ def test_a_chunk_that_comes_while_it_is_let_go_wakes_somebody() -> None:
     bringing.join(PATIENCE_S)
     assert sees or claimed == [True]
     assert live.waiting_chunks == 1
+
+
+def test_how_long_it_waits_counts_from_the_oldest_that_is_not_decided() -> None:
+    """Chunks that come later change nothing, nor does a round that takes more before anything was decided."""
+    clock = Clock()
+    live = LiveStream(StreamAsk("key"), lambda _: None, lambda _: None, clock)
+    began_s = clock()
+    live.put(CHUNK)
+    clock.now_s += 1
+    live.put(CHUNK)
+    live.taken()
+    clock.now_s += 1
+    live.finish()
+    live.taken()
+    assert live.place.undecided_since_s == began_s
+    live.place.undecided_since_s = None
+    live.taken()
+    assert live.place.undecided_since_s is None

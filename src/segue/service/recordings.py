@@ -8,7 +8,7 @@ version that it would replace: the caller does not see the failure, and it count
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,7 @@ from segue.errors import (
 )
 from segue.service.engine import Engine
 from segue.service.fall import Fall, item_of
+from segue.service.hearing import RECORDING, Heard
 from segue.service.lanes import Lanes
 from segue.service.mirror import Copy, Mirror
 from segue.service.patience import Patience
@@ -57,6 +58,12 @@ class Answer:
     """One detection, or one a channel; their ``model`` names the version that made them."""
 
     detections: tuple[Detection, ...]
+
+    @property
+    def speech_s(self) -> float:
+        """Seconds of speech: the mean of its channels."""
+        speech_ms = sum(each.end_ms - each.start_ms for found in self.detections for each in found.segments)
+        return speech_ms / 1000 / len(self.detections)
 
 
 class _Gone(BaseException):  # not an Exception: the lease counts it neither for nor against
@@ -105,11 +112,13 @@ class Recordings:
         mirror: Mirror | None = None,
         *,
         threads: int,
+        heard: Callable[[Heard], None] = lambda _: None,
     ) -> None:
         self._board = board
         self._watch = watch
         self._patience = patience
         self._mirror = mirror
+        self._heard = heard
         self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
 
     @property
@@ -143,6 +152,7 @@ class Recordings:
             self._lanes.drop(version)  # it may have been made again since the version went, or it never was one
             self._elsewhere(call, error)
             return
+        lease.use = RECORDING
         reading = Reading(call.source, lambda: call.is_gone or lease.outcome is not None)
         limit_s = self._patience.of(version, _BLOCK_S)
         with self._watch.over(lambda: self._give_up(call, lease, reading, running), limit_s=limit_s) as running:
@@ -165,6 +175,7 @@ class Recordings:
         if call.fall is not None:
             self._board.tell(call.fall.ended(lease.version, answered=error is None))
         if error is None:
+            self._heard(Heard(lease.version, RECORDING, answer.speech_s))
             call.answer(answer)
             if self._mirror is not None and not (call.fall or call.ask.version or call.ask.split):
                 took_s = time.thread_time() - began_s

@@ -31,6 +31,7 @@ from segue.errors import (
 )
 from segue.service.engine import Engine
 from segue.service.fall import Fall
+from segue.service.hearing import STREAM, Heard
 from segue.service.lanes import Company, Lanes
 from segue.service.patience import Patience
 from segue.service.round import Round, run
@@ -45,6 +46,7 @@ from segue.service.streams import (
     StreamAsk,
 )
 from segue.service.watch import Watch
+from segue.speech.segmenter import Event, SpeechEnded
 from segue.speech.stream import DetectorStream
 from segue.swap import Outcome, Switchboard, VersionId
 
@@ -74,12 +76,14 @@ class Rounds:
         patience: Patience,
         *,
         threads: int,
+        heard: Callable[[Heard], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         lanes: Callable[..., Lanes[LiveStream]] = Lanes,
     ) -> None:
         self._board = board
         self._watch = watch
         self._patience = patience
+        self._heard = heard
         self._clock = clock
         self._lanes = lanes(self._work, self._dispatch, name="streams", threads=threads, company=_TOGETHER)
         self._lock = threading.Lock()  # guards both below
@@ -234,6 +238,7 @@ class Rounds:
         place, lease = live.place, None
         try:
             lease = self._board.lease(live.ask.key, version=version)
+            lease.use = STREAM
             stays = place.hold and (place.hold.version, place.hold.incarnation) == (version, lease.incarnation)
             hold = None if stays else self._board.hold(version)
         except VersionNotReady:
@@ -297,11 +302,22 @@ class Rounds:
             if len(values):
                 messages.append(Probabilities(frame * frame_ms, frame_ms, values))
         messages += events
+        self._hear(each, events)
         if stream.is_finished:
             self._end(live, *messages, Finished(stream.accepted_ms))
         else:
             live.tell(messages)
             self._let_go(live)
+
+    def _hear(self, each: Round, events: Sequence[Event]) -> None:
+        """Say what was found, and how late: they are about to be told."""
+        since_s, each.live.place.undecided_since_s = each.live.place.undecided_since_s, None
+        if events and since_s is not None:
+            speech_ms = sum(
+                ended.segment.end_ms - ended.segment.start_ms for ended in events if isinstance(ended, SpeechEnded)
+            )
+            late_s = self._clock() - since_s
+            self._heard(Heard(each.lease.version, STREAM, speech_ms / 1000, len(events), late_s))
 
     def _failed(self, each: Round) -> None:
         """The model failed at this round, or cannot take the stream. What it was given is kept."""

@@ -18,6 +18,7 @@ from segue.service.access import Access
 from segue.service.admission import admissions
 from segue.service.changes import Changes
 from segue.service.engine import Engine
+from segue.service.hearing import Hearing
 from segue.service.home import Home
 from segue.service.loading import fetch, store
 from segue.service.mirror import MirrorReport
@@ -118,8 +119,11 @@ class Service:
         self._releases = Releases(self.board, self._watch, patience, settings, self._stopping)
         self._changes = Changes(self.board, self._releases.runner, self._operations, self._store, settings)
         self.follower = self._releases.follower(self._operations, self._store, self.rollout)
-        self._recordings = Recordings(self.board, self._watch, patience, self._releases.mirror, threads=_cores())
-        self._rounds = Rounds(self.board, self._watch, patience, threads=_cores())
+        self.hearing = Hearing()
+        """Who counts what is heard listens here, and to ``board`` for all else."""
+        heard, mirror = self.hearing.tell, self._releases.mirror
+        self._recordings = Recordings(self.board, self._watch, patience, mirror, threads=_cores(), heard=heard)
+        self._rounds = Rounds(self.board, self._watch, patience, threads=_cores(), heard=heard)
         self._admission, self._stream_admission = admissions(settings)
         self._residents = Residents()
         self._began_at, self._began_s = time.time(), time.monotonic()

@@ -137,6 +137,7 @@ class LiveStream:
         self._ending = False
         self._busy = False
         self._told_at_s = clock()
+        self._came_at_s: float | None = None  # the oldest of what no round has taken
         self.waiting_samples = 0
         """How much of what it was given no round has taken yet."""
         self.is_closed = False
@@ -160,13 +161,20 @@ class LiveStream:
             self._audio.append(samples)
             self.waiting_samples += len(samples)
             self._told_at_s = self._clock()
+            self._note_coming()
         self._wake(self)
 
     def finish(self) -> None:
         """No audio follows."""
         with self._lock:
             self._ending = True
+            self._note_coming()
         self._wake(self)
+
+    def _note_coming(self) -> None:
+        """Under the lock."""
+        if self._came_at_s is None:
+            self._came_at_s = self._clock()
 
     def close(self) -> None:
         """Nobody listens any more: what it holds comes back."""
@@ -194,6 +202,9 @@ class LiveStream:
         """What came since the last round, and whether it is all."""
         with self._lock:
             audio, self._audio, self.waiting_samples = self._audio, [], 0
+            if self.place.undecided_since_s is None:
+                self.place.undecided_since_s = self._came_at_s
+            self._came_at_s = None
             return audio, self._ending
 
     def is_idle(self) -> bool:
@@ -231,6 +242,8 @@ class Place:
     """Its version has failed: it takes any other."""
     stuck_at_s: float | None = None
     """Since when it cannot go on, which was said once; None while it can."""
+    undecided_since_s: float | None = None
+    """When the oldest came of what it was given and has not decided."""
     has_ended: bool = False
     """The end of its audio was given to the model."""
     is_over: bool = False

@@ -74,7 +74,8 @@ class Refused:
 class Released:
     """A lease came back, once. ``weight`` is what the holder said: seconds of audio, say.
 
-    ``company``: how many calls were in progress when it was taken, on any version, this one among them.
+    ``company``: how many calls were in progress when it was taken, on any version, this one among them. ``use``: what
+    it was for, in the holder's word.
     """
 
     version: VersionId
@@ -85,6 +86,7 @@ class Released:
     weight: float
     error: BaseException | None
     company: int = 0
+    use: str = ""
 
 
 @dataclass(frozen=True, slots=True)

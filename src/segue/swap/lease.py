@@ -29,6 +29,7 @@ class Lease(Generic[T]):
         "life",
         "outcome",
         "taken_at_s",
+        "use",
         "version",
         "weight",
     )
@@ -49,6 +50,8 @@ class Lease(Generic[T]):
         self.version: VersionId = life.version.id
         self.taken_at_s = taken_at_s
         self.weight = 0.0
+        self.use = ""
+        """What it is for, in a word of the holder's, for whoever counts; to be set as ``weight``."""
         self.is_measured = True
         self.company = company
         """How many calls were in progress when it was taken, this one among them."""

@@ -214,8 +214,8 @@ class Switchboard(Generic[T]):
                     self._strand(life, todo)
                 self._fleet.doom(life, todo)
         if self._listeners and lease.is_measured:
-            weight, number = lease.weight, life.number
-            fact = Released(lease.version, number, lease.key, outcome, latency_s, weight, error, lease.company)
+            name, said = lease.version, (lease.company, lease.use)
+            fact = Released(name, life.number, lease.key, outcome, latency_s, lease.weight, error, *said)
             self._listeners.tell(fact)
         if todo is not None:
             self._fleet.do(todo)
