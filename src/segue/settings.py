@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
     head_s: float = Field(default=15.0, gt=0, description="The head of a request that takes longer is refused.")
     unread_s: float = Field(default=15.0, gt=0, description="A client that reads nothing of its answer so long is cut.")
-    keep_alive_s: float = Field(default=5.0, gt=0, description="A connection without a request for so long is closed.")
+    keep_alive_s: int = Field(default=5, ge=1, description="A connection without a request for so long is closed.")
     allowed_hosts: _Texts = Field(default=(), description="Names that requests may call this server by; * is any.")
     allowed_origins: _Texts = Field(default=(), description="Sites whose pages may use this server; * is any.")
     model_directories: _Directories = Field(

@@ -4,9 +4,10 @@ import asyncio
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -25,6 +26,8 @@ class Http(Connection):
     head_s = HEAD_S
     unread_s = UNREAD_S
     most = 20
+    most_per_client = 15
+    clients: ClassVar[Counter[str]] = Counter()
 
 
 class Live(WebSocket):
@@ -74,8 +77,9 @@ class Serving:
     def unread_bytes(self) -> int:
         return sum(each.transport.get_write_buffer_size() for each in list(self._server.server_state.connections))
 
-    def raw(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=30)
+    def raw(self, client: str = "127.0.0.1") -> socket.socket:
+        """A connection, from that address of this machine."""
+        return socket.create_connection(self.address, timeout=30, source_address=(client, 0))
 
     def wait_for(self, connections: int) -> None:
         """Until it has so many."""

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from scripts.speech import Samples
 from segue.edges.serve import command as serve
+from segue.settings import read_settings
 from tests.e2e.server import SEGUE, Server, home_with, until
 
 CERTIFICATE = Path(__file__).parents[2] / "client" / "certificate.pem"
@@ -205,7 +206,7 @@ def test_a_second_signal_ends_it_at_once(home: Path) -> None:
     server.start()
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as upload:
-        upload.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nRIFF")
+        upload.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nRIFF")
         until(lambda: server.status()["requests"]["running"] == 1, "the upload has a place")
         server.process.send_signal(signal.SIGTERM)
         until(lambda: "finishing what is in flight" in server.log, "it has heard the signal")
@@ -222,7 +223,7 @@ def test_what_does_not_end_ends_with_the_deadline(home: Path) -> None:
     server.start()
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as upload:
-        upload.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nRIFF")
+        upload.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nRIFF")
         until(lambda: server.status()["requests"]["running"] == 1, "the upload has a place")
         assert server.terminate() == 0
     assert "not all was answered within 1 s" in server.log
@@ -231,13 +232,14 @@ def test_what_does_not_end_ends_with_the_deadline(home: Path) -> None:
 # -- the parts -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
-)
-def test_only_loopback_is_open_by_itself(host: str, loopback: bool) -> None:
-    """What others can reach is not."""
-    assert serve._is_loopback(host) is loopback
+def test_a_connections_limits_are_those_of_the_settings(home: Path) -> None:
+    """Times and counts, and each server counts for itself."""
+    settings = read_settings(home=home, head_s=3, unread_s=4, stream_idle_s=2, max_connections=40)
+    (http, live), (other, _) = serve._protocols(settings), serve._protocols(settings)
+    assert (http.head_s, http.unread_s, http.most, http.most_per_client) == (3, 4, 40, 30)
+    assert live.last_byte_s == 2
+    assert http.clients is not other.clients
+    assert serve._protocols(read_settings(home=home))[0].most >= 64
 
 
 def test_the_address_is_one_that_can_be_asked() -> None:

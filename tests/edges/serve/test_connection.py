@@ -248,7 +248,8 @@ def test_a_client_that_reads_slowly_gets_it_all(server: Serving) -> None:
 def test_connections_beyond_the_most_are_refused(server: Serving) -> None:
     """With the time after which to come again; those that are open go on."""
     with contextlib.ExitStack() as stack:
-        opened = [stack.enter_context(server.raw()) for _ in range(Http.most)]
+        clients = ["127.0.0.1", "127.0.0.2"] * (Http.most // 2)
+        opened = [stack.enter_context(server.raw(client)) for client in clients]
         for connection in opened:
             connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         server.wait_for(Http.most)
@@ -258,3 +259,31 @@ def test_connections_beyond_the_most_are_refused(server: Serving) -> None:
             assert int(found[1]["retry-after"]) >= 1
         for connection in opened:
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_one_client_has_a_share_of_them(server: Serving) -> None:
+    """Beyond it it is told so, while others are answered; what it closes it may open again."""
+    with contextlib.ExitStack() as stack:
+        opened = [stack.enter_context(server.raw()) for _ in range(Http.most_per_client)]
+        server.wait_for(len(opened))
+        with server.raw() as late, late.makefile("rb") as reader:
+            found = answer(reader)
+            assert is_refused(found, 429, "too_many_requests")
+            assert int(found[1]["retry-after"]) >= 1
+        with server.raw("127.0.0.2") as other, other.makefile("rb") as reader:
+            other.sendall(GET)
+            assert answer(reader)[0] == 200
+        opened[0].close()
+        server.wait_for(len(opened) - 1)
+        assert talk(server, GET, answers=1)[0][0] == 200
+    server.wait_for(0)
+    assert not Http.clients
+
+
+def test_a_websocket_does_not_count_among_a_clients_connections(server: Serving) -> None:
+    """Streams have a share of their own."""
+    key = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    with server.raw() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + key)
+        assert connection.recv(100).startswith(b"HTTP/1.1 101")
+        assert not Http.clients

@@ -5,7 +5,6 @@ The edges that it serves are a table of names, so that none imports another; one
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import os
 import resource
@@ -13,9 +12,10 @@ import signal
 import socket
 import ssl
 import sys
+from collections import Counter
 from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import click
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from segue.edges.serve.connection import Connection
+    from segue.edges.serve.websocket import WebSocket
     from segue.service import Service
     from segue.settings import Settings
 
@@ -100,7 +102,7 @@ def serve(
 def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | None, str | None]) -> int:
     from segue.service import Service
 
-    service = Service(settings, is_open=settings.open or _is_loopback(settings.host))
+    service = Service(settings, is_open=settings.open or settings.is_loopback)
     try:
         url = _url(settings.host, listening.getsockname()[1], secure=tls[0] is not None)
         app = _build(service)
@@ -141,16 +143,21 @@ def _page(app: "FastAPI", service: "Service") -> "Page | None":
     return page
 
 
-def _protocols(idle_s: float) -> "tuple[type[asyncio.Protocol], type[asyncio.Protocol]]":
+def _protocols(settings: "Settings") -> "tuple[type[Connection], type[WebSocket]]":
     """For HTTP and for WebSockets. Some descriptors are left for what the service itself opens."""
     from segue.edges.serve.connection import Connection
-    from segue.edges.serve.websocket import LAST_BYTE_S, WebSocket
+    from segue.edges.serve.websocket import WebSocket
+
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     class Http(Connection):
-        most = max(_FEWEST_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_DESCRIPTORS)
+        most = settings.max_connections or max(_FEWEST_CONNECTIONS, descriptors - _OTHER_DESCRIPTORS)
+        most_per_client = most * 3 // 4
+        clients: ClassVar = Counter[str]()
+        head_s, unread_s = settings.head_s, settings.unread_s
 
     class Live(WebSocket):
-        last_byte_s = min(LAST_BYTE_S, idle_s)
+        last_byte_s = min(settings.unread_s, settings.stream_idle_s)
 
     return Http, Live
 
@@ -197,7 +204,7 @@ def _server(
 ) -> "uvicorn.Server":
     import uvicorn
 
-    http, websocket = _protocols(service.settings.stream_idle_s)
+    http, websocket = _protocols(service.settings)
     return _server_class(service, page, url)(
         uvicorn.Config(
             app,
@@ -214,6 +221,7 @@ def _server(
             # A pong that waits behind audio is not read: a dead connection is noticed by what it does not bring.
             ws_ping_timeout=service.settings.stream_idle_s + _PONG_S,
             ws_per_message_deflate=False,  # audio does not shrink, and a small message could hold a large one
+            timeout_keep_alive=service.settings.keep_alive_s,
             timeout_graceful_shutdown=1,  # what had a deadline has had it
             ssl_certfile=tls[0],
             ssl_keyfile=tls[1],
@@ -263,13 +271,6 @@ def _listen(settings: "Settings") -> socket.socket:
             f"cannot listen on {host} port {port} ({why}): stop what is there, or choose another --port or --host"
         ) from error
     return listening
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _url(host: str, port: int, *, secure: bool) -> str:

@@ -6,12 +6,14 @@ of requests sent ahead. Bodies are the app's to bound: see ``edges/http/bodies.p
 
 import asyncio
 import logging
+from collections import Counter
+from typing import ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from segue.edges.serve.refusal import refusal
-from segue.errors import Overloaded, RequestInvalid, RequestTooSlow
+from segue.errors import Overloaded, RequestInvalid, RequestTooSlow, TooManyRequests
 
 _LOG = logging.getLogger("segue.serve")
 
@@ -29,12 +31,16 @@ class Connection(HttpToolsProtocol):
     """One connection.
 
     ``head_s``: how long a client may take for the head of a request. ``unread_s``: how long it may read nothing of an
-    answer. ``most``: how many connections are open at once.
+    answer. ``most``: how many connections are open at once, and ``most_per_client``, of one address; what has become a
+    WebSocket counts among the first alone, for streams have a share of their own.
     """
 
     head_s = HEAD_S
     unread_s = UNREAD_S
     most = 10_000
+    most_per_client = 10_000
+    clients: ClassVar[Counter[str]] = Counter()
+    """By address; a server's own, so each has its own class."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -45,9 +51,14 @@ class Connection(HttpToolsProtocol):
         self._unread_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._address: str | None = self.client[0] if self.client else ""
+        own = self.clients[self._address] = self.clients[self._address] + 1
         if len(self.connections) > self.most:
             message = f"{self.most} connections are open, as many as are taken at once: try again later"
             self._end(refusal(503, Overloaded.code, message, retry_after_s=1))
+        elif own > self.most_per_client:
+            message = f"{self.most_per_client} connections of this client are open, its share: use fewer, or keep them"
+            self._end(refusal(429, TooManyRequests.code, message, retry_after_s=1))
         else:
             self._await_head()
 
@@ -58,6 +69,11 @@ class Connection(HttpToolsProtocol):
     def _leave(self) -> None:
         """The connection is another's, or nobody's."""
         self._is_over = True
+        if self._address is not None:
+            self.clients[self._address] -= 1
+            if not self.clients[self._address]:
+                del self.clients[self._address]
+            self._address = None
         for timer in (self._head_timer, self._unread_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
