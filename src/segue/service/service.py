@@ -182,6 +182,11 @@ class Service:
         """A place for a live stream. Raises as ``admit``."""
         return self._stream_admission.place(client)
 
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """How many were refused for want of a place."""
+        return {"recordings": self._admission.refused, "streams": self._stream_admission.refused}
+
     def detect(self, source: bytes | Path, ask: Ask) -> Call:
         """Begin a recording: the bytes of a file, or its path. Raises NotReady."""
         call = Call(source, ask)

@@ -13,9 +13,10 @@ import socket
 import ssl
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from types import FrameType
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import click
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 APP = "segue.edges.http.app:build"
 ROUTERS = ("segue.edges.stream:router",)
 """Routers that join the app."""
+JOINS = ("segue.edges.metrics.router:join",)
+"""What joins the app and listens to the service; the last is the outermost."""
 PAGE = "segue.edges.ui.router:join"
 """Joins it after all others, and is loaded when the server listens."""
 
@@ -122,14 +125,23 @@ def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | Non
 def _build(service: "Service") -> "FastAPI":
     module, _, build = APP.partition(":")
     app: FastAPI = getattr(import_module(module), build)(service)
-    for where in ROUTERS:
-        module, _, router = where.partition(":")
+    for router in _installed(ROUTERS):
+        app.include_router(router)
+    for join in _installed(JOINS):
+        join(app, service)
+    return app
+
+
+def _installed(table: Iterable[str]) -> Iterator[Any]:
+    for where in table:
+        module, _, name = where.partition(":")
         try:
-            app.include_router(getattr(import_module(module), router))
+            found = getattr(import_module(module), name)
         except ModuleNotFoundError as error:
             if error.name != module:
                 raise
-    return app
+        else:
+            yield found
 
 
 def _page(app: "FastAPI", service: "Service") -> "Page | None":
