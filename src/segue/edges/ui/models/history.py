@@ -55,7 +55,7 @@ def page(rows: Sequence[Entry], words: Words, *, before: int | None = None, is_c
     """
     lines = [line for line in happened(rows, words) if before is None or line.last_seq < before]
     titles = (tag("th", words(name), scope="col") for name in ("when", "who", "what", "outcome"))
-    body = [_row(line) for line in lines[:PAGE]] or [tag("tr", tag("td", words("no_history"), colspan=4))]
+    body = [_row(line, words) for line in lines[:PAGE]] or [tag("tr", tag("td", words("no_history"), colspan=4))]
     table = tag(
         "table",
         tag("caption", words("history_caption")),
@@ -72,14 +72,14 @@ def unread(why: str, words: Words) -> Markup:
     return tag("p", words("history_failed", why=why), class_="bad", role="alert")
 
 
-def _row(line: Happened) -> Markup:
+def _row(line: Happened, words: Words) -> Markup:
     what = [tag("b", printable(line.what))] + ([tag("div", printable(line.why), class_="why")] if line.why else [])
     return tag(
         "tr",
         tag("td", tag("time", data_at=line.at, data_long=True), class_="when"),
-        tag("td", printable(line.who), class_="who"),
+        tag("td", printable(line.who), class_="who", data_label=words("who") if line.who else None),
         tag("td", *what),
-        tag("td", printable(line.outcome)),
+        tag("td", printable(line.outcome), data_label=words("outcome")),
         class_=line.kind,
         data_key=line.last_seq,
     )

@@ -89,13 +89,15 @@ def _controls(report: RolloutReport, words: Words) -> Markup:
     marks = tag("datalist", *(tag("option", value=f"{step:g}") for step in report.plan["canary"]), id="models-steps")
     label = tag("label", words("share"), for_="models-share")
     number = tag("output", f"{percent} %", for_="models-share", id="models-share-now")
-    hold = ("resume", "resume") if report.is_paused else ("pause", "pause")
-    buttons = (_button(words(hold[0]), hold[1], report), _button(words("promote"), "promote", report), abort)
+    hold = "resume" if report.is_paused else "pause"
+    buttons = (_button(words(hold), hold, report, key="hold"), _button(words("promote"), "promote", report), abort)
     return joined((tag("div", label, slider, number, marks, class_="slider"), tag("div", *buttons, class_="buttons")))
 
 
-def _button(text: str, act: str, report: RolloutReport, confirm: str | None = None) -> Markup:
-    return tag("button", text, type="button", data_act=act, data_rollout=report.id, data_confirm=confirm, data_key=act)
+def _button(text: str, act: str, report: RolloutReport, *, confirm: str | None = None, key: str = "") -> Markup:
+    return tag(
+        "button", text, type="button", data_act=act, data_rollout=report.id, data_confirm=confirm, data_key=key or act
+    )
 
 
 def _evidence(report: RolloutReport, words: Words) -> Markup:

@@ -57,7 +57,7 @@ def _row(each: VersionReport, words: Words) -> Markup:
     state += [tag("div", note, class_=kind) for note, kind in _notes(each, words)]
     bad = each.errors > 0
     cells = [
-        tag("td", text, class_="number bad" if bad and name == "errors" else "number")
+        tag("td", text, class_="number bad" if bad and name == "errors" else "number", data_label=words(name))
         for name, text in zip(_NUMBERS, numbers, strict=True)
     ]
     head = tag("th", what, scope="row")
