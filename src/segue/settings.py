@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         default=None, gt=0, description="Such a process is killed when it takes more memory."
     )
     stall_s: float = Field(default=30.0, gt=0, description="A call that makes no progress for so long is given up.")
+    log_format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="Lines for people or for programs; auto is text on a terminal, else JSON."
+    )
     drain_s: float = Field(default=30.0, ge=0, description="How long a stopping server waits for work in flight.")
     max_body_bytes: int = Field(default=2 * 2**30, gt=0, description="Larger bodies are refused.")
     body_idle_s: float = Field(default=20.0, gt=0, description="A body that brings nothing for so long is refused.")

@@ -81,6 +81,8 @@ class _Session:
         self._socket = socket
         self._idle_s = service.settings.stream_idle_s
         self._dtype = dtype
+        self._facts: dict[str, str | float] = {}
+        socket.state.facts = self._facts  # for the log, and for traces
         self._torn = b""  # of a sample that came in two messages
         self._outbox: deque[Message] = deque()
         self._news = asyncio.Event()
@@ -147,6 +149,7 @@ class _Session:
             self._news.clear()
             while self._outbox:
                 message = self._outbox.popleft()
+                self._note(message)
                 self._is_stopped |= isinstance(message, Failed) and isinstance(message.error, ShuttingDown)
                 if isinstance(message, Failed) and message.final:
                     raise message.error
@@ -166,6 +169,13 @@ class _Session:
         self._outbox += messages
         self._news.set()
         self._room.set()
+
+    def _note(self, message: Message) -> None:
+        match message:
+            case Opened(model, mode) | ModelChanged(_, model, _, mode):
+                self._facts |= {"version": model.version or "", "mode": mode}
+            case Finished(duration_ms):
+                self._facts["audio_s"] = duration_ms / 1000
 
     def _is_full(self) -> bool:
         live = self._live

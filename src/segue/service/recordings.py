@@ -60,6 +60,12 @@ class Answer:
     detections: tuple[Detection, ...]
 
     @property
+    def facts(self) -> Mapping[str, str | float]:
+        """Of its making, for a log."""
+        first = self.detections[0]
+        return {"version": first.model.version or "", "mode": first.mode, "audio_s": first.duration_ms / 1000}
+
+    @property
     def speech_s(self) -> float:
         """Seconds of speech: the mean of its channels."""
         speech_ms = sum(each.end_ms - each.start_ms for found in self.detections for each in found.segments)

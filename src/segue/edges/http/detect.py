@@ -120,6 +120,7 @@ async def detect(request: Request) -> Response:
             answer = await _outcome(call, request.receive)
         except AudioError as error:
             raise upload.named(error) from error
+    request.state.facts = answer.facts  # for the log, and for traces
     return await answers.detected(answer, wanted, name=upload.name, request_id=request.state.request_id)
 
 

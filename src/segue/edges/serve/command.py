@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import click
 
-from segue.edges.serve import heaps
+from segue.edges.serve import heaps, logs
 from segue.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
         def begin(self) -> None:
             """Load it; returns at once."""
+
+        def end(self, deadline_s: float) -> None:
+            """Let go of its threads."""
 
 
 APP = "segue.edges.http.app:build"
@@ -97,7 +100,7 @@ def serve(
     settings = read_settings(host=host, port=port, model=model, open=is_open, page=page, isolate=isolate)
     if tls_cert is not None and tls_key is not None:
         _check_certificate(tls_cert, tls_key)
-    _set_up_process()
+    _set_up_process(settings.log_format)
     with _listen(settings) as listening:
         return _run(settings, listening, tls=(tls_cert, tls_key))
 
@@ -115,6 +118,8 @@ def _run(settings: "Settings", listening: socket.socket, *, tls: tuple[str | Non
         gc.collect()
         gc.freeze()  # what is loaded now stays: later collections need not look at it
         server.run(sockets=[listening])
+        if page is not None:
+            page.end(2.0)
     finally:
         is_closed = service.stop(2.0)
     _LOG.info("stopped%s", "" if is_closed else "; calls that never came back end with the process")
@@ -129,6 +134,7 @@ def _build(service: "Service") -> "FastAPI":
         app.include_router(router)
     for join in _installed(JOINS):
         join(app, service)
+    app.add_middleware(logs.AccessLog)
     return app
 
 
@@ -241,9 +247,8 @@ def _server(
     )
 
 
-def _set_up_process() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+def _set_up_process(log_format: str) -> None:
+    logs.set_up(sys.stderr, log_format)
     heaps.bound()
     # NumPy's, read at its import: loading a model must not take every core from the requests of the moment.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
