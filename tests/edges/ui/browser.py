@@ -28,11 +28,12 @@ _FLAGS = (
 def page_of(service: Service) -> Iterator[Address]:
     """The service with its page, loaded, for the length of a block."""
     app = build(service)
-    page = join(app, service)
+    page = join(app, service, gives_way_s=0)
     page.begin()
     with serving(app) as address:
         assert page.loaded.wait(PATIENCE_S)
         yield address
+    page.end(PATIENCE_S)
 
 
 def chromium() -> str:

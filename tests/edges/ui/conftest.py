@@ -43,8 +43,11 @@ def address(service: Service) -> Iterator[Address]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def opened(talk_file: Path) -> Iterator[Browser]:
-    """A browser whose microphone plays ``speech``. Chromium starts once; each visit has its own context."""
+    """A browser whose microphone plays ``speech``; each visit has its own context.
+
+    For a module at the most: as long as it is open, Playwright has the main thread's event loop.
+    """
     with browser(microphone=talk_file) as found:
         yield found

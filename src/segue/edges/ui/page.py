@@ -7,6 +7,7 @@ hold up the loop in which detection is answered. So the app's loop only hands a 
 import asyncio
 import gc
 import logging
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -24,29 +25,39 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_READY_S = 10.0
-"""How long the page gives way to the model that the service begins with."""
 _LOOK_S = 0.05
+_SWITCH_S = 0.0005
+"""How long the loading thread may have the interpreter to itself while others want it."""
 
 
 class Page:
     """An ASGI app: the page as soon as there is one, a word of patience until then, and who may not see it is told.
 
-    ``begin`` is called once something serves; the thread ends with the process.
+    ``begin`` loads it, once something serves or ``gives_way_s`` have passed; ``end`` lets go of its threads, which the
+    process would wait for.
     """
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: "Service", *, gives_way_s: float = 10.0) -> None:
         self._service = service
+        self._gives_way_s = gives_way_s
         self.door = Door(service.access, service.home.token())
         self._loop: asyncio.AbstractEventLoop | None = None
         self._inner: ASGIApp | None = None
         self._failure = ""
         self.loaded = threading.Event()
         """Set when the page is there, or cannot be."""
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
 
     def begin(self) -> None:
         """Load the page in its own thread; returns at once."""
-        threading.Thread(target=self._run, name="page", daemon=True).start()
+        self._thread.start()
+
+    def end(self, deadline_s: float) -> None:
+        """No page any more. Waits so long for its handlers, which end when the service refuses their work."""
+        if self._loop is not None:  # else it is being loaded, in a thread that nobody waits for
+            self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join(deadline_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -83,7 +94,7 @@ class Page:
         self.loaded.set()
 
     async def _serve(self) -> None:
-        for _ in range(int(_READY_S / _LOOK_S)):
+        for _ in range(int(self._gives_way_s / _LOOK_S)):
             if self._service.ready:
                 break
             await asyncio.sleep(_LOOK_S)
@@ -92,7 +103,8 @@ class Page:
             self._loop, self._inner = asyncio.get_running_loop(), inner
             self.loaded.set()
             _LOG.info("the page is there")
-            await asyncio.Event().wait()
+            await self._ending.wait()
+        self._inner = None
 
 
 def _built(service: "Service", door: Door) -> "FastAPI":
@@ -101,11 +113,14 @@ def _built(service: "Service", door: Door) -> "FastAPI":
     The collector, which stops every thread, would go through its half a million objects again and again.
     """
     gc.disable()
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
     try:
         from segue.edges.ui.build import build
 
         return build(service, door)
     finally:
+        sys.setswitchinterval(usual_s)
         gc.freeze()  # they stay
         gc.enable()
 

@@ -21,13 +21,13 @@ class Given(BaseModel):
     token: str
 
 
-def join(app: FastAPI, service: "Service") -> Page:
+def join(app: FastAPI, service: "Service", *, gives_way_s: float = 10.0) -> Page:
     """Add the page's routes to the app, after all others. It is loaded when its ``begin`` is called.
 
     It has a path a language, and none of it is mounted at ``/``: a mount there would take every address that nothing
     else has, and the service could not say any more, in its own form, that there is no such thing.
     """
-    page = Page(service)
+    page = Page(service, gives_way_s=gives_way_s)
 
     async def front(request: Request) -> Response:
         language = language_of(request.headers.get("accept-language", ""))
