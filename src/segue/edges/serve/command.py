@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 APP = "segue.edges.http.app:build"
 ROUTERS = ("segue.edges.stream:router",)
 """Routers that join the app."""
-JOINS = ("segue.edges.metrics.router:join",)
+JOINS = ("segue.edges.metrics.router:join", "segue.edges.tracing:join")
 """What joins the app and listens to the service; the last is the outermost."""
 PAGE = "segue.edges.ui.router:join"
 """Joins it after all others, and is loaded when the server listens."""
