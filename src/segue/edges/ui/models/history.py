@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from segue.edges.ui.models.figures import UNKNOWN, model_name
 from segue.edges.ui.models.markup import Markup, tag
+from segue.edges.ui.models.reasons import reason, states
 from segue.edges.ui.words import Words
 from segue.speech.names import printable
 from segue.swap import Entry, Kind
@@ -86,20 +87,20 @@ def _row(line: Happened, words: Words) -> Markup:
 
 
 def _line(row: Entry, words: Words) -> Happened:
-    what = f"{words('said_' + row.verb.replace(' ', '_')) if row.verb in _VERBS else row.verb} {row.what}".strip()
+    verb = words("said_" + row.verb.replace(" ", "_")) if row.verb in _VERBS else row.verb
+    what = f"{verb} {reason(row.what, words)}".strip()
     kind = {Kind.DONE: "done", Kind.REFUSED: "refused", Kind.INTENT: "open", Kind.STATE: "state"}.get(row.kind, "note")
-    outcome = row.outcome
+    outcome, why = reason(row.outcome, words), reason(row.why, words)
     if row.kind is Kind.DONE:
         outcome = words("serves", route=str(row.route or UNKNOWN), epoch=row.epoch)
     elif row.kind is Kind.REFUSED:
         outcome = words("refused", why=row.outcome)
     elif row.kind is Kind.INTENT:
         outcome = words("unrecorded")
-    why = row.why
     if row.kind is Kind.STATE:
         what = row.what
         names = [model_name(of.spec.model_id, of.spec.revision, of.spec.options) for of in row.versions.values()]
-        outcome, why = row.outcome.replace(" -> ", _ARROW), "; ".join([*names[:1], *([row.why] if row.why else [])])
+        outcome, why = states(row.outcome, words), " · ".join(filter(None, [*names[:1], row.why]))
     return Happened(kind, row.at, row.who, what, why, outcome, row.seq)
 
 

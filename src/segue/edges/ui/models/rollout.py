@@ -4,6 +4,7 @@ import math
 
 from segue.edges.ui.models.figures import amount, duration, share
 from segue.edges.ui.models.markup import Markup, joined, tag
+from segue.edges.ui.models.reasons import reason
 from segue.edges.ui.words import Words
 from segue.service.mirror import MirrorReport
 from segue.swap import RolloutReport
@@ -22,7 +23,9 @@ def rollout(report: RolloutReport | None, mirror: MirrorReport | None, words: Wo
         parts += [_waits(report, words), _controls(report, words), _evidence(report, words)]
     else:
         kind = "good" if report.phase == "done" else "bad"
-        parts.append(tag("p", words("ended", why=report.outcome), class_=f"outcome {kind}", role="status"))
+        parts.append(
+            tag("p", words("ended", why=reason(report.outcome, words)), class_=f"outcome {kind}", role="status")
+        )
     parts += [_copies(mirror, words), _stages(report, words)]
     return tag("div", *parts, class_="rollout", data_key=report.id)
 
@@ -145,7 +148,7 @@ def _stages(report: RolloutReport, words: Words) -> Markup:
             " ",
             tag("b", phase_of(stage.phase, stage.share, words)),
             " ",
-            stage.why,
+            reason(stage.why, words),
         )
         for stage in report.stages
     ]

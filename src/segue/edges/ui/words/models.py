@@ -250,4 +250,52 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "said_resume": ("resume", "继续"),
     "said_end": ("end", "结束"),
     "said_fall_back": ("fall back", "自动回退"),
+    "state_new": ("new", "新建"),
+    "state_loading": ("loading", "加载"),
+    "state_warming": ("warming", "预热"),
+    "state_ready": ("ready", "就绪"),
+    "state_draining": ("draining", "排空"),
+    "state_closed": ("closed", "关闭"),
+    "state_failed": ("failed", "失败"),
+    # what is said in English by the rollouts, to the letter (reasons.py)
+    "reason_mirrored": ("{part} of the requests are mirrored", "镜像 {part} 的请求"),
+    "reason_ready": ("it is ready", "已就绪"),
+    "reason_no_trial": ("the plan has no trial", "计划不含试用阶段"),
+    "reason_differ": (
+        "the answers to {count} mirrored requests differ in {part} of their speech",
+        "{count} 个镜像请求的结果有 {part} 的语音不一致",
+    ),
+    "reason_allows": ("the plan allows {part}", "计划允许 {part}"),
+    "reason_quiet": ("nothing spoke against it for {time} s", "{time} 秒内未发现问题"),
+    "reason_compared": ("{count} mirrored requests were compared", "已对比 {count} 个镜像请求"),
+    "reason_set": ("set to {percent} % by {who}", "{who} 将比例设为 {percent} %"),
+    "reason_promoted": ("promoted by {who}", "由 {who} 全量发布"),
+    "reason_aborted_why": ("aborted by {who}: {why}", "由 {who} 中止：{why}"),
+    "reason_aborted": ("aborted by {who}", "由 {who} 中止"),
+    "reason_rollback_why": ("rollback by {who}: {why}", "由 {who} 回滚：{why}"),
+    "reason_rollback": ("rollback by {who}", "由 {who} 回滚"),
+    "reason_restart": ("after a restart", "重启之后"),
+    "reason_within": (
+        "within the margins: failed {trial} of {trials} ({part} %) on trial, "
+        "{primary} of {primaries} ({rate} %) on the primary",
+        "在允许范围内：试用版本失败 {trial}/{trials}（{part} %），主版本失败 {primary}/{primaries}（{rate} %）",
+    ),
+    "reason_worse": (
+        "worse by failures: failed {trial} of {trials} ({part} %) on trial, "
+        "{primary} of {primaries} ({rate} %) on the primary",
+        "失败率变差：试用版本失败 {trial}/{trials}（{part} %），主版本失败 {primary}/{primaries}（{rate} %）",
+    ),
+    "reason_slower": (
+        "worse by latency: latency {ratio} times the primary's, {most} times are tolerated",
+        "延迟变差：为主版本的 {ratio} 倍，允许 {most} 倍",
+    ),
+    "reason_latency": ("latency {ratio} times the primary's", "延迟为主版本的 {ratio} 倍"),
+    "reason_no_latency": ("latency not compared", "延迟未对比"),
+    "reason_odds": ("evidence {have}, {enough} is enough", "证据值 {have}（达到 {enough} 即可认定）"),
+    "reason_in_a_row": (
+        "{count} failures in a row on as many inputs that the primary answered",
+        "连续 {count} 个请求失败，而主版本均能处理",
+    ),
+    "reason_own_rate": ("its own rate is {failures} of {requests}", "主版本自身失败 {failures}/{requests}"),
+    "reason_rollout": ("rollout {id} of {version}", "灰度发布 {id}（{version}）"),
 }
