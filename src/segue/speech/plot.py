@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from segue.errors import OutputError
 from segue.speech.audio import AudioSource, decode
 from segue.speech.detection import Detection, check_channels, check_same
+from segue.speech.envelope import Envelope
 from segue.speech.names import printable
-from segue.speech.samples import Block, mix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,8 @@ def plot(
         duration_ms = max(1, max((detection.duration_ms for detection in found), default=0))
         row_ms = _row_ms(duration_ms, len(found))
         columns = max(1, math.ceil(_COLUMNS * duration_ms / row_ms))
-        envelope = _Envelope(found, duration_ms * decoded.source_rate // 1000, columns)
+        samples = duration_ms * decoded.source_rate // 1000
+        envelope = Envelope([detection.channel for detection in found], samples=samples, columns=columns)
         for block in decoded:
             envelope.accept(block)
             if progress:
@@ -108,7 +109,8 @@ def plot(
     check_same(found, decoded.duration_ms)
     given = source if isinstance(source, str | os.PathLike) else "recording"
     name = os.path.basename(os.fsdecode(given)) if title is None else title
-    return _figure(name, found, envelope.lanes(duration_ms, row_ms), peak=envelope.peak)
+    lanes = _lanes(found, envelope, duration_ms=duration_ms, row_ms=row_ms)
+    return _figure(name, found, lanes, peak=envelope.peak)
 
 
 def _row_ms(duration_ms: int, channels: int) -> float:
@@ -119,53 +121,17 @@ def _row_ms(duration_ms: int, channels: int) -> float:
     return fitting[0] if fitting else math.ceil(duration_ms / max(1, _MOST_LANES // max(1, channels)))
 
 
-class _Envelope:
-    """The lowest and highest sample of each column, of each detection's channel."""
-
-    def __init__(self, detections: Sequence[Detection], samples: int, columns: int) -> None:
-        self._detections = detections
-        self._samples = max(1, samples)
-        self._columns = min(columns, self._samples)
-        shape = (len(detections), self._columns)
-        self._low, self._high = np.full(shape, np.inf, np.float32), np.full(shape, -np.inf, np.float32)
-        self._at = 0
-
-    @property
-    def peak(self) -> float:
-        """The loudest sample, of what is not all silence."""
-        return max(0.01, float(np.abs(self._heard(self._low)).max()), float(np.abs(self._heard(self._high)).max()))
-
-    def accept(self, block: Block) -> None:
-        """The next block of all channels."""
-        at, end = self._at, min(self._at + block.shape[1], self._samples)
-        self._at += block.shape[1]
-        if at >= end:
-            return
-        first, last = at * self._columns // self._samples, (end - 1) * self._columns // self._samples
-        starts = -(-np.arange(first, last + 1) * self._samples // self._columns)  # rounded up
-        starts = np.maximum(starts, at) - at
-        for index, detection in enumerate(self._detections):
-            channel = detection.channel
-            samples = (mix(block)[0] if channel is None else block[channel])[: end - at]
-            for kept, reduce in ((self._low, np.minimum), (self._high, np.maximum)):
-                part = kept[index, first : last + 1]
-                reduce(part, reduce.reduceat(samples, starts), out=part)
-
-    def lanes(self, duration_ms: int, row_ms: float) -> list[_Lane]:
-        """Row by row, in each the channels."""
-        step_ms = duration_ms / self._columns
-        low, high = self._heard(self._low), self._heard(self._high)
-        lanes = []
-        for row in range(math.ceil(duration_ms / row_ms)):
-            start_ms, end_ms = row * row_ms, (row + 1) * row_ms
-            columns = slice(round(start_ms / step_ms), round(end_ms / step_ms))
-            for index, detection in enumerate(self._detections):
-                lanes.append(_Lane(detection, low[index, columns], high[index, columns], start_ms, end_ms, step_ms))
-        return lanes
-
-    @staticmethod
-    def _heard(kept: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.where(np.isfinite(kept), kept, np.float32(0))  # of a column that no sample reached
+def _lanes(detections: Sequence[Detection], envelope: Envelope, *, duration_ms: int, row_ms: float) -> list[_Lane]:
+    """Row by row, in each the channels."""
+    step_ms = duration_ms / envelope.columns
+    low, high = envelope.low, envelope.high
+    lanes = []
+    for row in range(math.ceil(duration_ms / row_ms)):
+        start_ms, end_ms = row * row_ms, (row + 1) * row_ms
+        columns = slice(round(start_ms / step_ms), round(end_ms / step_ms))
+        for index, detection in enumerate(detections):
+            lanes.append(_Lane(detection, low[index, columns], high[index, columns], start_ms, end_ms, step_ms))
+    return lanes
 
 
 def _figure(name: str, detections: Sequence[Detection], lanes: Sequence[_Lane], *, peak: float) -> "Figure":
