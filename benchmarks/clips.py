@@ -46,14 +46,6 @@ def read_clips(folder: Path) -> list[Clip]:
     return [_clip(path, labels.get(path.name) or labels[path.stem]) for path in paths]
 
 
-def active(clip: Clip) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Which samples are speech: bool (n,)."""
-    is_speech = np.zeros(len(clip.samples), dtype=np.bool_)
-    for segment in clip.speech:
-        is_speech[segment.start_ms * RATE // 1000 : segment.end_ms * RATE // 1000] = True
-    return is_speech
-
-
 def _clip(path: Path, reference: references.Reference) -> Clip:
     blocks: Sequence[Samples] = [block[0] for block in decode(path, target_rate=RATE)]
     samples = np.concatenate(blocks)

@@ -27,7 +27,8 @@ def measure(clips: Sequence[Clip], detector: Detector, *, seed: int = 0) -> Tabl
             heard = []
             for clip in clips:
                 others = [each for each in clips if each is not clip]
-                spoilt = spoil(clip, replace(condition, gain_db=float(gain_db)), others, seed=seed)
+                louder = replace(condition, surroundings=replace(condition.surroundings, gain_db=float(gain_db)))
+                spoilt = spoil(clip, louder, others, seed=seed)
                 heard.append(Heard.of(spoilt, detector.scorer))
             figures = [f1([clip.counts(clip.segments(rules)) for clip in heard]) for rules in setups]
             rows.append((condition.name, f"{gain_db:+d}" if gain_db else "0", *(f"{figure:.3f}" for figure in figures)))

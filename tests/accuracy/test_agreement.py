@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.accuracy.agreement import Agreement, Shifts, agreement, agreement_of_frames, percentiles, shifts, speech
+from segue.accuracy.agreement import (
+    Agreement,
+    Shifts,
+    agreement,
+    agreement_of_frames,
+    differences,
+    percentiles,
+    shifts,
+    speech,
+)
 from segue.speech.segmenter import Segment
 
 TIMES_MS = st.integers(min_value=0, max_value=400)
@@ -47,6 +56,19 @@ def test_frames_are_asked_at_their_middle(
     middles = slice(frame_ms // 2, duration_ms // frame_ms * frame_ms, frame_ms)
     expected = counted(marked(ours, duration_ms)[middles], marked(theirs, duration_ms)[middles])
     assert agreement_of_frames(ours, theirs, duration_ms, frame_ms=frame_ms) == expected
+
+
+@given(SEGMENTS, SEGMENTS, DURATIONS_MS)
+def test_differences_are_the_milliseconds_that_one_alone_holds(
+    ours: list[Segment], theirs: list[Segment], duration_ms: int
+) -> None:
+    """Each millisecond is in the first list when only ours holds it, in the second when only theirs does."""
+    one, other = marked(ours, duration_ms), marked(theirs, duration_ms)
+    only_ours, only_theirs = differences(ours, theirs, duration_ms)
+    assert marked(only_ours, duration_ms) == [a and not b for a, b in zip(one, other, strict=True)]
+    assert marked(only_theirs, duration_ms) == [b and not a for a, b in zip(one, other, strict=True)]
+    assert only_ours == sorted(only_ours)
+    assert all(segment.start_ms < segment.end_ms for segment in only_ours + only_theirs)
 
 
 @given(SEGMENTS, DURATIONS_MS)

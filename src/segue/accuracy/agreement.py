@@ -11,6 +11,7 @@ Rijsbergen's harmonic mean, as ``2 both / (reference + detected)``. IoU: Jaccard
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -134,6 +135,14 @@ def shifts(reference: Iterable[Segment], detected: Iterable[Segment], duration_m
     return Shifts(tuple(starts), tuple(ends))
 
 
+def differences(
+    ours: Iterable[Segment], theirs: Iterable[Segment], duration_ms: int
+) -> tuple[list[Segment], list[Segment]]:
+    """What only ours holds, and what only theirs does: in order, over [0, ``duration_ms``)."""
+    one, other = speech(ours, duration_ms), speech(theirs, duration_ms)
+    return list(_without(one, other)), list(_without(other, one))
+
+
 def percentiles(values: Sequence[int], at: Sequence[float]) -> list[float] | None:
     """Percentiles by linear interpolation (Hyndman and Fan's type 7, NumPy's own); None of nothing."""
     return [float(value) for value in np.percentile(values, at)] if len(values) else None
@@ -163,6 +172,23 @@ def _common(ours: Sequence[Segment], theirs: Sequence[Segment]) -> Iterator[tupl
             i += 1
         else:
             j += 1
+
+
+def _without(ours: Sequence[Segment], theirs: Sequence[Segment]) -> Iterator[Segment]:
+    """What is left of one list made by ``speech`` when another is cut out of it."""
+    j = 0
+    for segment in ours:
+        start_ms = segment.start_ms
+        while j < len(theirs) and theirs[j].end_ms <= start_ms:
+            j += 1
+        for cut in islice(theirs, j, None):
+            if cut.start_ms >= segment.end_ms:
+                break
+            if cut.start_ms > start_ms:
+                yield Segment(start_ms, cut.start_ms)
+            start_ms = max(start_ms, cut.end_ms)
+        if start_ms < segment.end_ms:
+            yield Segment(start_ms, segment.end_ms)
 
 
 def _chains(ours: Sequence[Segment], theirs: Sequence[Segment]) -> Iterator[tuple[list[Segment], list[Segment]]]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from benchmarks import noise
-from benchmarks.recording import RATE, Samples
+from segue.accuracy import noise
+from segue.accuracy.noise import RATE
+from segue.speech.scorer import Samples
 
 SECONDS = 8
 

@@ -1,12 +1,16 @@
-"""Sounds that spoil speech, synthesised: each has a mean square of 1 and is the same for the same generator."""
+"""Sounds that spoil speech, synthesised: each has a mean square of 1 and is the same for the same generator.
+
+Samples are float32 (n,) at 16 kHz. Pure functions; scipy does the filters.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.signal
 
-from benchmarks.recording import RATE, Samples
+from segue.speech.scorer import Samples
 
+RATE = 16_000
 _MAINS_HZ = 50
 _TALKERS = 5
 
