@@ -11,7 +11,6 @@ Rijsbergen's harmonic mean, as ``2 both / (reference + detected)``. IoU: Jaccard
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
@@ -175,18 +174,17 @@ def _common(ours: Sequence[Segment], theirs: Sequence[Segment]) -> Iterator[tupl
 
 
 def _without(ours: Sequence[Segment], theirs: Sequence[Segment]) -> Iterator[Segment]:
-    """What is left of one list made by ``speech`` when another is cut out of it."""
+    """What is left of one list made by ``speech`` when another is cut out of it: one sweep over both."""
     j = 0
     for segment in ours:
         start_ms = segment.start_ms
-        while j < len(theirs) and theirs[j].end_ms <= start_ms:
+        while j < len(theirs) and theirs[j].start_ms < segment.end_ms:
+            if theirs[j].start_ms > start_ms:
+                yield Segment(start_ms, theirs[j].start_ms)
+            start_ms = max(start_ms, theirs[j].end_ms)
+            if theirs[j].end_ms > segment.end_ms:
+                break  # it may hold some of the next one too
             j += 1
-        for cut in islice(theirs, j, None):
-            if cut.start_ms >= segment.end_ms:
-                break
-            if cut.start_ms > start_ms:
-                yield Segment(start_ms, cut.start_ms)
-            start_ms = max(start_ms, cut.end_ms)
         if start_ms < segment.end_ms:
             yield Segment(start_ms, segment.end_ms)
 
