@@ -1,20 +1,19 @@
 """Who may, route by route, made from the table of routes of the whole service: no new one can be forgotten."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
-from starlette.routing import BaseRoute, Mount
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from segue.edges.serve import command as serve
 from tests.edges.http.server import Address, serving
 from tests.edges.http.service import LoudService, loud_service, model
+from tests.edges.routes import Route, every_route
 
 CONTROL = re.compile(
     r"/v1/(status|history|(switch|rollback|versions|rollouts|follow|changes)(/.*)?)"
@@ -35,43 +34,11 @@ ALWAYS = re.compile(r"/livez|/readyz|/v2/health/(live|ready)|/v2/models/[^/]+(/v
 PAGE = re.compile(r"/[a-z]{2}(-[A-Za-z]+)?/.*")
 """The web page: as detection is, but by the cookie; what it asks for goes through its own door (edges/ui/door.py)."""
 
-MISSING = re.compile(r"\{[^}]*\}")
 
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One address; ``method`` is WS for a WebSocket."""
-
-    method: str
-    path: str
-
-    @property
-    def filled(self) -> str:
-        """The path with something in place of what is variable."""
-        return MISSING.sub("x", self.path)
-
-    @property
-    def doors(self) -> list[str]:
-        """The class that it is in, the first that fits; or none."""
-        classes = {"always": ALWAYS, "control": CONTROL, "detection": DETECTION, "page": PAGE}
-        return [name for name, paths in classes.items() if paths.fullmatch(self.filled)][:1]
-
-
-def every_route(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Route]:
-    """Each, those of routers that were included and of what is mounted too."""
-    for route in routes:
-        inside = getattr(route, "original_router", None)  # how newer FastAPI keeps what was included
-        path = prefix + getattr(route, "path", "")
-        if isinstance(route, Mount):
-            yield from every_route(route.routes, path)
-            yield Route("GET", f"{path}/{{path}}")
-        elif inside is not None:
-            yield from every_route(inside.routes, prefix)
-        elif "websocket" in type(route).__name__.lower():
-            yield Route("WS", path)
-        else:
-            for method in sorted(getattr(route, "methods", None) or ("GET",)):
-                yield Route(method, path)
+def doors(route: Route) -> list[str]:
+    """The class that it is in, the first that fits; or none."""
+    classes = {"always": ALWAYS, "control": CONTROL, "detection": DETECTION, "page": PAGE}
+    return [name for name, paths in classes.items() if paths.fullmatch(route.filled)][:1]
 
 
 @contextmanager
@@ -123,7 +90,7 @@ def test_every_route_is_in_a_class(opened: tuple[LoudService, Address, list[Rout
     _, _, routes = opened
     assert len(routes) >= 30
     assert {"WS", "GET", "POST", "DELETE", "PUT"} <= {route.method for route in routes}
-    assert [route for route in routes if not route.doors] == []
+    assert [route for route in routes if not doors(route)] == []
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -133,7 +100,7 @@ def test_every_route_lets_in_whom_it_should(request: pytest.FixtureRequest, is_o
     service, address, routes = request.getfixturevalue("opened" if is_open else "closed")
     token = {"none": None, "wrong": "w" * 43, "right": service.token}[given]
     for route in routes:
-        (door,) = route.doors
+        (door,) = doors(route)
         expected = given == "right" or door == "always" or (door in ("detection", "page") and is_open)
         assert lets_in(address, route, token) is expected, f"{route} ({door}), {given} token, open: {is_open}"
 
