@@ -163,7 +163,7 @@ def endpoints(address: Address) -> list[tuple[str, int, str]]:
     return found
 
 
-ACTS = [
+ACTS: list[object] = [
     {"act": "switch", "model": "/b"},
     {"act": "rollout", "model": "/b"},
     *({"act": act} for act in ("rollback", "cancel", "close", "canary", "pause", "resume", "promote", "abort")),
@@ -178,9 +178,11 @@ def test_no_function_of_the_page_answers_without_the_cookie(house: House) -> Non
     found = endpoints(house.address)
     assert sorted(name for _, _, name in found) == ["act", "act", "look", "look"]
     before = (house.service.status().epoch, house.service.history(1)[0].seq)
+    asked: list[object] = [{"have": {}, "change": "", "before": None, "whole": True}, *ACTS]
+    jars: list[dict[str, str]] = [{}, {"segue": "x", "segue-00000000": "y"}]
     for language, component, name in found:
-        for said in ({"have": {}, "change": "", "before": None, "whole": True}, *ACTS):
-            for cookies in ({}, {"segue": "x", "segue-00000000": "y"}):
+        for said in asked:
+            for cookies in jars:
                 answer = requests.post(
                     f"{house.address.url}/{language}/gradio_api/component_server",
                     json={"data": said, "component_id": component, "fn_name": name, "session_hash": "any"},
@@ -212,8 +214,17 @@ def test_nonsense_from_who_may_is_refused_in_words(house: House) -> None:
     visitor = requests.Session()
     body = {"token": house.service.token}
     assert visitor.post(f"{house.address.url}/page/session", json=body, timeout=TIMEOUT_S).ok
+    nonsense: list[object] = [
+        None,
+        [],
+        7,
+        {"have": 1},
+        {"act": ["switch"]},
+        {"act": "fly"},
+        {"act": "switch", "model": {}},
+    ]
     for language, component, name in endpoints(house.address):
-        for said in (None, [], 7, {"have": 1}, {"act": ["switch"]}, {"act": "fly"}, {"act": "switch", "model": {}}):
+        for said in nonsense:
             answer = visitor.post(
                 f"{house.address.url}/{language}/gradio_api/component_server",
                 json={"data": said, "component_id": component, "fn_name": name, "session_hash": "any"},
@@ -301,7 +312,11 @@ def test_a_model_that_is_not_there_says_so_and_changes_nothing(opened: Browser, 
 def test_what_is_prepared_can_be_cancelled(opened: Browser, house: House) -> None:
     """Its steps are seen while it is under way; cancelled, it says so, and what served serves."""
     first, may_go_on = house.primary, threading.Event()
-    house.service.on_accept = lambda _: may_go_on.wait(TIMEOUT_S)
+
+    def hold(_: object) -> None:
+        may_go_on.wait(TIMEOUT_S)
+
+    house.service.on_accept = hold
     with inside(opened, house) as visitor:
         page = visitor.page
         page.get_by_label("Model ID, alias or directory").fill(house.model("b"))
@@ -385,17 +400,18 @@ def test_it_asks_only_while_somebody_looks(opened: Browser, house: House) -> Non
     with inside(opened, house) as visitor:
 
         def asked() -> int:
+            visitor.page.wait_for_timeout(50)  # only then is the browser heard
             return sum("component_server" in url for url in visitor.asked)
 
         before = asked()
-        until(lambda: (visitor.page.wait_for_timeout(50), asked() > before + 1)[1])
+        until(lambda: asked() > before + 1)
         visitor.tab("Detect")
         visitor.page.wait_for_timeout(1200)  # what is under way may end
         before = asked()
         visitor.page.wait_for_timeout(2500)
         assert asked() == before
         visitor.tab("Models")
-        until(lambda: (visitor.page.wait_for_timeout(50), asked() > before)[1])
+        until(lambda: asked() > before)
 
 
 def test_a_service_that_does_not_answer_is_told_of(opened: Browser, house: House) -> None:
