@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 WORK = ROOT / ".fuzz"
 MOST_INPUT_BYTES = 8_000
 SLOW_S = 60
+_ONE = "--one"
 KEPT = 40
 """Of each target, the smallest first."""
 KEPT_BYTES = 2_000
@@ -27,15 +28,14 @@ KEPT_BYTES = 2_000
 
 def main() -> None:
     """See the top of the file."""
+    if sys.argv[1:2] == [_ONE]:
+        _fuzz(sys.argv[2], sys.argv[3:])
+        return
     parser = argparse.ArgumentParser()
     parser.add_argument("targets", nargs="*")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--keep", action="store_true")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
-    given, rest = parser.parse_known_args()
-    if given.one:
-        _fuzz(given.one, rest)
-        return
+    given = parser.parse_args()
     from tests.fuzz.targets import TARGETS
 
     names = given.targets or list(TARGETS)
@@ -64,7 +64,7 @@ def _run(name: str, seconds: float) -> bool:
 
 def _one(name: str, *options: str) -> int:
     limits = (f"-max_len={MOST_INPUT_BYTES}", f"-timeout={SLOW_S}", "-rss_limit_mb=4096", "-print_final_stats=1")
-    command = [sys.executable, "-m", "tests.fuzz.run", f"--one={name}", *limits, *options]
+    command = [sys.executable, "-m", "tests.fuzz.run", _ONE, name, *limits, *options]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
