@@ -125,7 +125,9 @@ def outcome(page: Page) -> Locator:
 
 
 def row(page: Page, version: str) -> Locator:
-    return page.get_by_role("table", name="Loaded versions").get_by_role("row").filter(has_text=version)
+    """Of a version that is loaded."""
+    table = page.get_by_role("table", name="Loaded versions")
+    return table.get_by_role("row").filter(has=page.get_by_text(version, exact=True))
 
 
 def test_who_has_not_given_the_token_sees_a_field_for_it_and_nothing_else(opened: Browser, house: House) -> None:
@@ -393,6 +395,29 @@ def test_what_somebody_has_hold_of_stays_while_all_around_it_changes(opened: Bro
         assert kept is not None
         assert page.evaluate("(kept) => kept.isConnected", kept)
         expect(page.get_by_label("Canary steps, %")).to_be_visible()
+
+
+def test_a_slider_does_not_move_under_the_hand(opened: Browser, house: House) -> None:
+    """While somebody drags it, looks come and go and it stays where the hand is; let go, the share is that."""
+    with inside(opened, house) as visitor:
+        page = visitor.page
+        page.get_by_label("Model ID, alias or directory").fill(house.model("b"))
+        page.get_by_role("button", name="Begin a rollout").click()
+        share = page.get_by_role("slider", name="Canary share")
+        expect(share).to_have_value("1", timeout=SOON_MS)
+        box = share.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 9 + 0.01 * (box["width"] - 18), box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+        expect(share).to_have_value("50")
+        house.service.rollouts.canary(0.2, who="another")
+        expect(row(page, house.service.rollouts.report().version)).to_contain_text("canary 20 %", timeout=SOON_MS)
+        expect(share).to_have_value("50")
+        page.mouse.up()
+        expect(row(page, house.service.rollouts.report().version)).to_contain_text("canary 50 %", timeout=SOON_MS)
+        house.service.rollouts.canary(0.3, who="another")
+        expect(share).to_have_value("30", timeout=SOON_MS)
 
 
 def test_it_asks_only_while_somebody_looks(opened: Browser, house: House) -> None:

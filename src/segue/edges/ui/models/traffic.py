@@ -35,13 +35,20 @@ class Course:
 class _Cell:
     """One version in one moment."""
 
-    __slots__ = ("errors", "lines", "requests")
+    __slots__ = ("_told", "errors", "lines", "requests")
 
     def __init__(self) -> None:
         self.requests = self.errors = 0
         self.lines: dict[int, int] = {}
+        self._told: tuple[float | None, float | None] | None = None
 
-    def percentile(self, percent: int) -> float | None:
+    def percentiles(self) -> tuple[float | None, float | None]:
+        """The 50th and 99th, in ms. Of a moment that is over: they are found once."""
+        if self._told is None:
+            self._told = self._percentile(50), self._percentile(99)
+        return self._told
+
+    def _percentile(self, percent: int) -> float | None:
         """By nearest rank, of the lines' middles."""
         wanted = -(-percent * (self.requests - self.errors) // 100)
         if wanted <= 0:
@@ -100,7 +107,7 @@ def _course(version: VersionId, moments: list[Mapping[VersionId, _Cell]] | list[
     return Course(
         version,
         tuple(cell.requests / STEP_S if cell else 0.0 for cell in cells),
-        tuple(cell.percentile(50) if cell else None for cell in cells),
-        tuple(cell.percentile(99) if cell else None for cell in cells),
+        tuple(cell.percentiles()[0] if cell else None for cell in cells),
+        tuple(cell.percentiles()[1] if cell else None for cell in cells),
         tuple(cell.errors if cell else 0 for cell in cells),
     )
