@@ -144,7 +144,7 @@ def test_bodies_that_are_too_large(server: Server) -> None:
 def test_a_body_that_stops_coming(server: Server) -> None:
     """After the idle time it is refused, and its place is free."""
     with raw(server) as connection:
-        connection.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nRIFF")
+        connection.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nRIFF")
         with connection.makefile("rb") as reader:
             answer = reader.read()
     assert answer.startswith(b"HTTP/1.1 408")
@@ -156,7 +156,7 @@ def test_a_body_that_stops_coming(server: Server) -> None:
 
 def test_clients_that_vanish(server: Server, clip: bytes) -> None:
     """In the headers, in the upload, and while it is detected: what they held comes back."""
-    head = b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(clip)
+    head = b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(clip)
     for sent in (b"", b"POST /v1/det", head, head + clip[:1000], head + clip):
         connection = raw(server)
         connection.sendall(sent)
@@ -201,7 +201,7 @@ def test_requests_that_are_none(server: Server) -> None:
     for line in (
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET\r\n\r\n",
-        b"BREW /v1/detect HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"BREW /v1/detect HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ):
         with raw(server) as connection:
             connection.sendall(line)

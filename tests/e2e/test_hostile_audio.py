@@ -89,7 +89,9 @@ def test_a_client_that_leaves_takes_its_decoder_along(server: Server) -> None:
     body = empty_chunks(8_000_000)
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        connection.sendall(
+            b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
         until(lambda: any(each["leases"] for each in server.status()["versions"]), "it is being decoded")
     began_s = time.monotonic()
     until(lambda: not any(each["leases"] for each in server.status()["versions"]), "its lease is back")

@@ -52,7 +52,7 @@ def upload(server: Server) -> socket.socket:
     """One that has begun, and will never end."""
     host, port = server.url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=WAIT_S)
-    connection.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nRIFF")
+    connection.sendall(b"POST /v1/detect HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nRIFF")
     until(lambda: server.status()["requests"]["running"] == 1, "the upload has a place")
     return connection
 

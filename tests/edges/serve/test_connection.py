@@ -136,6 +136,14 @@ def test_heads_of_a_usual_size_are_taken(server: Serving) -> None:
     assert json.loads(found[0][2])["body"] == 200_000
 
 
+def test_a_head_of_many_headers_is_refused(server: Serving) -> None:
+    """256 are taken; one more is not, however short they are."""
+    many = b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: a\r\n" * 255
+    assert talk(server, many + b"\r\n", answers=1)[0][0] == 200
+    found = talk(server, many + b"X: a\r\n\r\n", answers=1)
+    assert is_refused(found[0], 431, "request_header_fields_too_large")
+
+
 # -- what is no request --------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ _LOG = logging.getLogger("segue.serve")
 HEAD_S = 15.0
 UNREAD_S = 15.0
 _MOST_HEAD_BYTES = 2**16
+_MOST_HEADERS = 256
 _MOST_AHEAD = 64
 
 
@@ -156,6 +157,12 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > _MOST_HEADERS:  # short ones cost ten times their bytes
+            self._too_much = f"the head of the request has more than {_MOST_HEADERS} headers"
+            raise _TooMuch
 
     def on_headers_complete(self) -> None:
         self._in_head = False
