@@ -66,13 +66,7 @@ class Counts:
         self._loads = self._of(
             Counter, "transitions", "Steps of a version's life, by the state after it.", *VERSION, "state"
         )
-        self._switches = Counter("segue_switches", "Routes installed.", ("verb",), registry=registry)
-        self._rollbacks = Counter("segue_rollbacks", "Ways back.", ("reason",), registry=registry)
-        self._refused = Counter(
-            "segue_changes_refused", "Changes that installed nothing.", ("verb", "kind"), registry=registry
-        )
-        for reason in REASONS:
-            self._rollbacks.labels(reason)  # so that a first one is a rise
+        self._changes = _Changes(registry)
 
     def hear(self, event: Event) -> None:
         """Take note of what happened."""
@@ -83,12 +77,8 @@ class Counts:
         elif isinstance(event, Transitioned):
             self._child(self._loads, event.version, event.after.value).inc()
             self._went(event.version, is_gone=event.after in _OVER)
-        elif isinstance(event, Switched):
-            self._switches.labels(word(event.verb)).inc()
-            if (reason := reason_of(event)) is not None:
-                self._rollbacks.labels(reason).inc()
-        elif isinstance(event, Refused):
-            self._refused.labels(word(event.verb), event.code).inc()
+        else:
+            self._changes.hear(event)
 
     def listen(self, heard: Heard) -> None:
         """Take note of what was heard."""
@@ -141,3 +131,24 @@ class Counts:
         if labels is not None:
             for metric in self._of_versions:
                 metric.remove_by_labels(dict(zip(VERSION, labels, strict=True)))
+
+
+class _Changes:
+    """What was done to the route: of the service, not of a version."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._switches = Counter("segue_switches", "Routes installed.", ("verb",), registry=registry)
+        self._rollbacks = Counter("segue_rollbacks", "Ways back.", ("reason",), registry=registry)
+        self._refused = Counter(
+            "segue_changes_refused", "Changes that installed nothing.", ("verb", "kind"), registry=registry
+        )
+        for reason in REASONS:
+            self._rollbacks.labels(reason)  # so that a first one is a rise
+
+    def hear(self, event: Switched | Refused) -> None:
+        if isinstance(event, Refused):
+            self._refused.labels(word(event.verb), event.code).inc()
+            return
+        self._switches.labels(word(event.verb)).inc()
+        if (reason := reason_of(event)) is not None:
+            self._rollbacks.labels(reason).inc()
