@@ -93,3 +93,11 @@ def test_no_content_makes_it_slow(filler: bytes) -> None:
     began_s = time.perf_counter()
     assert fed(_HEAD + content + _END, size=65536)[0] == content
     assert time.perf_counter() - began_s < 1.0
+
+
+@pytest.mark.parametrize("size", [None, 1, 5])
+def test_what_stands_before_the_form_means_the_same_in_all_pieces(size: int | None) -> None:
+    """Empty lines are passed over, anything else is refused: found by fuzzing, the parser's own answer depends."""
+    assert fed(b"\r\n\n\r\n" + _HEAD + b"abc" + _END, size=size)[0] == b"abc"
+    with pytest.raises(RequestInvalid, match="broken"):
+        fed(b"\r\npreamble\r\n" + _HEAD + b"abc" + _END, size=size)

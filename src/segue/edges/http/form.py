@@ -1,5 +1,6 @@
 """A multipart form with one field, ``file``: pieces of the body in, pieces of the file out. No I/O, nothing kept."""
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from segue.speech.names import printable
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
+
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # its warnings are of bodies that are refused
 
 FIELD = "file"
 
@@ -26,6 +29,7 @@ class Form:
         self.file_name = ""
         """As the client calls it, without folders; empty where it does not."""
         self._seen = False
+        self._begun = False
         self._header = b""
         self._value = b""
         self._disposition = b""
@@ -48,6 +52,9 @@ class Form:
 
     def feed(self, piece: bytes) -> list[bytes]:
         """What of the file is in this piece of the body."""
+        if not self._begun:  # after an empty line the parser passes over what is no boundary, if it is in one piece
+            piece = piece.lstrip(b"\r\n")
+            self._begun = bool(piece)
         try:
             self._parser.write(piece)
         except FormParserError as error:
