@@ -92,6 +92,17 @@ def test_of_versions_that_are_gone_only_the_last_have_labels() -> None:
     )
 
 
+def test_what_comes_late_of_a_version_that_is_forgotten_is_forgotten_too() -> None:
+    """A lease of it that was out all the time counts, and its labels go as the others do."""
+    counts, registry, _ = counting()
+    counts.hear(released(Outcome.OK, version=VersionId("late")))
+    assert 'version="late"' in generate_latest(registry).decode()
+    for number in range(MOST_GONE):
+        for after in (State.LOADING, State.FAILED):
+            counts.hear(Transitioned(VersionId(f"v{number}"), 1, State.NEW, after, ""))
+    assert 'version="late"' not in generate_latest(registry).decode()
+
+
 def test_threads_lose_no_count() -> None:
     """Eight threads that release leases of the same version at once."""
     counts, registry, _ = counting()

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import requests
 from segue.edges.http.app import build
 from segue.edges.serve import logs
 from segue.edges.serve.logs import AccessLog, JsonLines, TextLines
+from tests.e2e.server import Server, home_with
 from tests.edges.http.server import Address, serving
 from tests.edges.http.service import LoudService, loud_service, model, recording
 from tests.edges.streaming import running
@@ -182,3 +184,18 @@ def test_a_stream_has_a_line_when_it_is_over(tmp_path: Path) -> None:
     assert line["bytes_in"] > 32_000
     assert line["version"].startswith("v")
     assert "private" not in stream.getvalue()
+
+
+def test_the_process_writes_nothing_else(tmp_path: Path, model_directory: Path) -> None:
+    """Where standard error is no terminal every line is JSON, from the first to the last, but the one for scripts."""
+    with Server(home_with(tmp_path / "home", model_directory)) as server:
+        requests.post(f"{server.url}/v1/detect", data=recording(), timeout=PATIENCE_S)
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as raw:
+            raw.sendall(b"no HTTP at all\r\n\r\n")
+            assert b"400" in raw.recv(100)
+    said = server.log.splitlines()
+    (announced,) = (line for line in said if line.startswith("segue: listening on http://"))
+    messages = [json.loads(line)["message"] for line in said if line != announced]
+    assert messages[0].endswith("new -> loading")
+    assert messages[-1] == "stopped"
+    assert [message for message in messages if message.startswith("POST /v1/detect 200")]

@@ -108,9 +108,11 @@ class Counts:
         key = (metric, version, *values)
         child = self._children.get(key)
         if child is None:
-            model = self._model_of(version) if version not in self._labels else ""
+            labels = self._labels.get(version) or (self._model_of(version), version)
             with self._lock:
-                labels = self._labels.setdefault(version, (model, version))
+                if version not in self._labels:
+                    self._labels[version] = labels
+                    self._gone[version] = None  # unless it is being loaded, as its next step says: else this came late
                 child = self._children[key] = metric.labels(*labels, *values)
         return child  # type: ignore[return-value]  # a child is of its metric's class
 
