@@ -154,6 +154,31 @@ def test_what_the_query_asks_for_decides(server: Running) -> None:
     assert told == expected(**asked) != expected()
 
 
+@pytest.mark.parametrize("pieces", [320, 0])
+def test_funasr_s_form_has_pairs_and_nothing_else(server: Running, pieces: int) -> None:
+    """A start is [start, -1] and an end [-1, end], or both in one pair; no ready, no finished; closed with 1000."""
+    with server.open("format=funasr&key=call%207") as client:
+        client.say(pcm16(SAID), pieces=pieces)
+        client.finish()
+        assert client.hear_all() == 1000
+    assert {tuple(message) for message in client.told} == {("key", "value")}
+    assert {message["key"] for message in client.told} == {"call 7"}
+    said = [time_ms for message in client.told for pair in message["value"] for time_ms in pair if time_ms != -1]
+    ends = [message for message in expected() if message["type"] == "speech_ended"]
+    assert said == [time_ms for message in ends for time_ms in (message["start_ms"], message["end_ms"])]
+    assert len(ends) > 1
+
+
+def test_funasr_s_form_still_says_what_fails(tmp_path: Path) -> None:
+    """A failing version is an error in our own words: an empty value would be silence."""
+    with running(tmp_path) as server:
+        server.service.serve("first")
+        server.service.troubles["first"].raising = 10**6
+        with server.open("format=funasr") as client:
+            client.say(pcm16(SAID))
+            assert client.hear("error")["code"] == "inference_failed"
+
+
 def test_mode_and_preset_of_the_query_are_the_stream_s_through_a_change(tmp_path: Path) -> None:
     """A version of other options takes over: the stream keeps the mode and the preset that it asked for."""
     with running(tmp_path) as server:
@@ -215,6 +240,8 @@ def test_float32_and_other_rates(server: Running) -> None:
         ("deadline_s=-1", "deadline_s='-1'"),
         ("deadline_s=inf", "deadline_s='inf'"),
         ("probabilities=perhaps", "true or false"),
+        ("format=rttm", "segue, funasr"),
+        ("format=funasr&probabilities=true", "format=funasr cannot hold probabilities"),
         ("mode=loud", "classic, dynamic, tight"),
         ("preset=loud", "preset='loud' (request): one of"),
         ("mode=tight&do_extend=0", "do_extend (request) decides nothing in mode tight"),

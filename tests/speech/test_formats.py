@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from segue.speech.detection import Detection, ModelIdentity
-from segue.speech.formats import FORMATS, recording_names, to_dict, to_failure, to_json, to_jsonl, to_rttm
+from segue.speech.formats import FORMATS, to_dict, to_failure, to_json, to_jsonl, to_rttm
 from segue.speech.names import legible
 from segue.speech.presets import Preset
 from segue.speech.rules import Rules
@@ -90,25 +90,6 @@ def test_rttm_has_ten_fields_in_seconds() -> None:
     """A line is SPEAKER, the name without blanks, the channel from 1, start and duration with three decimals."""
     lines = to_rttm("my talk", [detection((1230, 4560), channel=1)])
     assert lines == ["SPEAKER my_talk 2 1.230 3.330 <NA> <NA> speech <NA> <NA>\n"]
-
-
-@pytest.mark.parametrize(
-    ("files", "names"),
-    [
-        (["dir/my talk.wav", "b.wav", "-"], ["my_talk", "b", "stdin"]),
-        (["a/x.wav", "b/x.wav", "b/y.wav"], ["a/x", "b/x", "y"]),
-        (["x.wav", "x.mp3", "a b/x.wav"], ["x.wav", "x.mp3", "a_b/x"]),
-        (["-", "stdin.wav"], ["stdin", "stdin.wav"]),
-        (["a b.wav", "a_b.wav", "a\tb.wav"], ["a_b.wav", "a_b.wav_2", "a_b.wav_3"]),
-        (["x.wav", "x.wav"], ["x", "x"]),
-        ([".wav", "d/\n.wav"], [".wav", "_"]),
-        ([], []),
-    ],
-)
-def test_two_recordings_never_share_a_name_in_rttm(files: list[str], names: list[str]) -> None:
-    """RTTM calls a recording by its stem, and by its path where another of the same run has that stem."""
-    found = recording_names(files)
-    assert [found[file] for file in files] == names
 
 
 def test_documents_are_valid_from_none_to_many_inputs() -> None:

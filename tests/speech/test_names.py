@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segue.speech.names import is_audio, legible, natural, printable, without_blanks
+from segue.speech.names import is_audio, legible, natural, printable, recording_names, without_blanks
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,22 @@ def test_audio_is_known_by_its_extension() -> None:
     assert [is_audio(name) for name in ("a.WAV", "in/b.m4a", "._a.wav", "wav", "a.txt")] == [
         *(True, True, False, False, False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["dir/my talk.wav", "b.wav", "-"], ["my_talk", "b", "stdin"]),
+        (["a/x.wav", "b/x.wav", "b/y.wav"], ["a/x", "b/x", "y"]),
+        (["x.wav", "x.mp3", "a b/x.wav"], ["x.wav", "x.mp3", "a_b/x"]),
+        (["-", "stdin.wav"], ["stdin", "stdin.wav"]),
+        (["a b.wav", "a_b.wav", "a\tb.wav"], ["a_b.wav", "a_b.wav_2", "a_b.wav_3"]),
+        (["x.wav", "x.wav"], ["x", "x"]),
+        ([".wav", "d/\n.wav"], [".wav", "_"]),
+        ([], []),
+    ],
+)
+def test_two_recordings_never_share_a_name_in_rttm(files: list[str], names: list[str]) -> None:
+    """RTTM calls a recording by its stem, and by its path where another of the same run has that stem."""
+    found = recording_names(files)
+    assert [found[file] for file in files] == names

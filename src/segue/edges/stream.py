@@ -9,9 +9,10 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from fastapi import APIRouter, WebSocket
@@ -35,9 +36,10 @@ from segue.errors import (
 from segue.service import Policy, StreamAsk
 from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
 from segue.speech.detection import ModelIdentity
+from segue.speech.funasr import live_pairs
 from segue.speech.rules import ASKABLE, Rules
 from segue.speech.samples import check_rate
-from segue.speech.segmenter import SpeechEnded, SpeechStarted
+from segue.speech.segmenter import Event, SpeechEnded, SpeechStarted
 
 if TYPE_CHECKING:
     from segue.service import LiveStream, Service
@@ -53,8 +55,12 @@ _MOST_UNREAD = 256
 _LAST_WORDS_S = 2.0
 """How long the reason of an early end may take to be read."""
 _DTYPES: Mapping[str, np.dtype[Any]] = {"pcm16": np.dtype("<i2"), "float32": np.dtype("<f4")}
-_NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", *ASKABLE)
+_NAMES = ("sample_rate", "encoding", "policy", "deadline_s", "probabilities", "key", "format", *ASKABLE)
 _BEARER = "bearer."
+
+_Told: TypeAlias = "Message | list[Event]"
+_Tell: TypeAlias = Callable[[_Told], str]
+"""How a message goes out; empty text does not."""
 
 
 @router.websocket("/stream")
@@ -66,10 +72,11 @@ async def stream(socket: WebSocket) -> None:
     await socket.accept(subprotocol=protocol)
     try:
         ask, dtype = _asked(socket)
+        tell = _text if _form(socket.query_params, ask) == "segue" else partial(_funasr_text, ask.key)
         if not service.ready:
             raise NotReady(service.waits_for)
         with service.admit_stream(socket.client.host if socket.client else "unknown"):
-            await _Session(socket, service, ask, dtype).run()
+            await _Session(socket, service, ask, dtype, tell).run()
     except SegueError as error:
         await _close(socket, error)
 
@@ -77,14 +84,17 @@ async def stream(socket: WebSocket) -> None:
 class _Session:
     """One accepted socket and its stream."""
 
-    def __init__(self, socket: WebSocket, service: "Service", ask: StreamAsk, dtype: np.dtype[Any]) -> None:
+    def __init__(
+        self, socket: WebSocket, service: "Service", ask: StreamAsk, dtype: np.dtype[Any], tell: "_Tell"
+    ) -> None:
         self._socket = socket
+        self._tell = tell
         self._idle_s = service.settings.stream_idle_s
         self._dtype = dtype
         self._facts: dict[str, str | float] = {}
         socket.state.facts = self._facts  # for the log, and for traces
         self._torn = b""  # of a sample that came in two messages
-        self._outbox: deque[Message] = deque()
+        self._outbox: deque[_Told] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
         self._most_samples = _MOST_WAITING_S * (ask.sample_rate or 16_000)
@@ -154,7 +164,8 @@ class _Session:
                 if isinstance(message, Failed) and message.final:
                     raise message.error
                 async with asyncio.timeout(self._idle_s):  # who reads nothing for so long is gone
-                    await self._socket.send_text(_text(message))
+                    if text := self._tell(message):
+                        await self._socket.send_text(text)
                 if isinstance(message, Finished):
                     await self._socket.close(1012 if self._is_stopped else 1000)
                     return
@@ -166,11 +177,11 @@ class _Session:
             self._loop.call_soon_threadsafe(self._arrive, messages)
 
     def _arrive(self, messages: list[Message]) -> None:
-        self._outbox += messages
+        self._outbox += messages if self._tell is _text else _gathered(messages)
         self._news.set()
         self._room.set()
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: "_Told") -> None:
         match message:
             case Opened(model, mode) | ModelChanged(_, model, _, mode):
                 self._facts |= {"version": model.version or "", "mode": mode}
@@ -248,6 +259,16 @@ def _asked(socket: WebSocket) -> tuple[StreamAsk, np.dtype[Any]]:
     return ask, _DTYPES[encoding]
 
 
+def _form(query: Mapping[str, str], ask: StreamAsk) -> str:
+    """In which form is told: ours, or FunASR's, which has no room for all of it. Raises InvalidParameter."""
+    form = query.get("format", "segue")
+    if form not in ("segue", "funasr"):
+        raise InvalidParameter(f"format={form!r}: one of segue, funasr")
+    if form == "funasr" and ask.probabilities:
+        raise InvalidParameter("format=funasr cannot hold probabilities: leave one of them out")
+    return form
+
+
 def _policy(text: str) -> Policy:
     try:
         return Policy(text)
@@ -292,8 +313,29 @@ async def _close(socket: WebSocket, error: SegueError) -> None:
             await socket.close(code, reason=error.code)
 
 
-def _text(message: Message) -> str:
+def _text(message: _Told) -> str:
+    assert not isinstance(message, list)  # events are gathered for FunASR's form only
     return json.dumps(_fields(message), ensure_ascii=False)
+
+
+def _gathered(messages: list[Message]) -> list[_Told]:
+    """Events that came together as one: a start and its end are then one pair in FunASR's form."""
+    gathered: list[_Told] = []
+    for message in messages:
+        if not isinstance(message, SpeechStarted | SpeechEnded):
+            gathered.append(message)
+        elif gathered and isinstance(gathered[-1], list):
+            gathered[-1].append(message)
+        else:
+            gathered.append([message])
+    return gathered
+
+
+def _funasr_text(key: str, message: _Told) -> str:
+    """FunASR's form has segments only. What went wrong is said all the same, for it must not look like silence."""
+    if isinstance(message, list):
+        return json.dumps({"key": key, "value": live_pairs(message)}, ensure_ascii=False)
+    return _text(message) if isinstance(message, Failed) else ""
 
 
 def _fields(message: Message) -> dict[str, Any]:

@@ -5,15 +5,14 @@ while later inputs are still being detected. An input gives one item a channel (
 """
 
 import json
-import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from segue.speech import labels
-from segue.speech.names import legible, without_blanks
+from segue.speech.funasr import funasr_keys, to_funasr
+from segue.speech.names import legible, recording_names, without_blanks
 
 if TYPE_CHECKING:  # so that a command's help can list the formats without loading NumPy
     from segue.speech.detection import Detection
@@ -87,31 +86,6 @@ def to_rttm(name: str, detections: "Sequence[Detection]") -> list[str]:
     ]
 
 
-def recording_names(files: Sequence[str]) -> Mapping[str, str]:
-    """RTTM's names of the recordings of one run: no two files have the same, and none has a blank.
-
-    The name without folder and extension; for files that would have that in common, the path as given without its
-    extension; then the path with it; then that with a number.
-    """
-    paths = {file: "stdin" if file == "-" else file for file in files}
-    names = {file: without_blanks(_stem(os.path.basename(path))) for file, path in paths.items()}
-    for longer in (_stem, str):
-        count = Counter(names.values())
-        names = {f: name if count[name] == 1 else without_blanks(longer(paths[f])) for f, name in names.items()}
-    taken: set[str] = set()
-    for file, name in names.items():
-        number = 1
-        while names[file] in taken:
-            number += 1
-            names[file] = f"{name}_{number}"
-        taken.add(names[file])
-    return names
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(path)[0]
-
-
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -150,5 +124,6 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
         "textgrid": Format("TextGrid", labels.to_textgrid, holds_one=True),
         "audacity": Format("audacity.txt", labels.to_audacity, holds_one=True),
         "kaldi": Format("segments", labels.to_kaldi, names=recording_names),
+        "funasr": Format("funasr.json", to_funasr, opening="[\n", separator=",\n", closing="\n]\n", names=funasr_keys),
     }
 )

@@ -5,6 +5,8 @@ A name may hold any bytes, line breaks and escape codes among them.
 
 import os
 import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 _AUDIO = frozenset({
     ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac",
@@ -27,6 +29,31 @@ def printable(name: str) -> str:
 def without_blanks(name: str) -> str:
     """Valid text that is one field where fields are separated by blanks: each blank becomes ``_``."""
     return re.sub(r"\s", "_", legible(name)) or "_"
+
+
+def recording_names(files: Sequence[str], *, called: Callable[[str], str] = without_blanks) -> Mapping[str, str]:
+    """RTTM's names of the recordings of one run: no two files have the same, and none has a blank.
+
+    The name without folder and extension; for files that would have that in common, the path as given without its
+    extension; then the path with it; then that with a number. ``called``: how a name is written.
+    """
+    paths = {file: "stdin" if file == "-" else file for file in files}
+    names = {file: called(_stem(os.path.basename(path))) for file, path in paths.items()}
+    for longer in (_stem, str):
+        count = Counter(names.values())
+        names = {f: name if count[name] == 1 else called(longer(paths[f])) for f, name in names.items()}
+    taken: set[str] = set()
+    for file, name in names.items():
+        number = 1
+        while names[file] in taken:
+            number += 1
+            names[file] = f"{name}_{number}"
+        taken.add(names[file])
+    return names
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]
 
 
 def is_audio(name: str) -> bool:

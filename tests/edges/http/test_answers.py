@@ -113,6 +113,7 @@ def test_other_forms_are_those_of_files() -> None:
     ("form", "kind"),
     [
         *(("csv", "text/csv; charset=utf-8"), ("vtt", "text/vtt; charset=utf-8"), ("srt", "application/x-subrip")),
+        ("funasr", "application/json"),
         *((form, "text/plain; charset=utf-8") for form in ("rttm", "textgrid", "audacity", "kaldi")),
     ],
 )

@@ -69,7 +69,7 @@ restarts is waited for, 30 s; one that is gone ends the run, and --resume goes
 on later.
 
 \b
-RTTM and Kaldi name a recording by its file name without extension, or by its
+RTTM, Kaldi and FunASR name a recording by its file name without extension, or by its
 path where two recordings share that. srt, vtt, textgrid and audacity tell of
 one recording: with several inputs they want --out DIR.
 

@@ -23,6 +23,7 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         "csv": "text/csv",
         "srt": "application/x-subrip",
         "vtt": "text/vtt",
+        "funasr": "application/json",
     }
 )
 """Of the formats; of the others it is ``text/plain``."""

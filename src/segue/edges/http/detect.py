@@ -85,7 +85,8 @@ _BODY = {
         "multipart/form-data": {"schema": {"properties": {"file": _BINARY}, "required": ["file"], "type": "object"}},
     },
 }
-_OTHER_FORMS = {answers.MEDIA_TYPES.get(form, "text/plain"): {"schema": _TEXT} for form in FORMATS if form != "json"}
+_MEDIA_TYPES = {answers.MEDIA_TYPES.get(form, "text/plain") for form in FORMATS} - {answers.MEDIA_TYPES["json"]}
+_OTHER_FORMS = {media_type: {"schema": _TEXT} for media_type in sorted(_MEDIA_TYPES)}
 _REFUSALS = (Unauthorized, InvalidParameter, UnknownVersion, VersionNotReady, NotReady)
 
 
