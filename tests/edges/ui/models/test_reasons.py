@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from segue.edges.ui.models.reasons import reason, states
+from segue.edges.ui.models.reasons import detail, reason, states
 from segue.swap.plan import Plan
 from segue.swap.progress import Phase, Progress, decide, first
 from segue.swap.trial import Decision, Evidence, Fault, Judge, Side, Verdict
@@ -61,6 +61,14 @@ def test_all_that_a_rollout_says_by_itself_is_said_in_chinese() -> None:
 def test_what_people_said_stays_as_it_is(said: str, expected: str) -> None:
     """Only our own sentences are translated."""
     assert reason(said, CHINESE) == expected
+
+
+def test_what_is_said_of_a_step_is_said_in_chinese() -> None:
+    """Of a switch and a rollout as the service tells them; the names of models stay."""
+    said = ("digest 6cadc83c4c1c", "to v6cadc83c", "with v6cadc83c", "for the change under way", "me/one@v1")
+    told = [detail(text, CHINESE) for text in said]
+    assert told == ["摘要 6cadc83c4c1c", "至 v6cadc83c", "版本 v6cadc83c", "等待进行中的变更", "me/one@v1"]
+    assert [detail(text, ENGLISH) for text in said] == list(said)
 
 
 def test_steps_of_a_version() -> None:

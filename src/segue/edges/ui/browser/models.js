@@ -2,6 +2,7 @@
 
 const everyMs = 1000;
 const soonMs = 250;
+const shownMs = 20_000;
 const root = element.querySelector(".models");
 const held = new Set(); // what somebody has hold of: it is not changed under the hand
 const slots = new Map();
@@ -12,6 +13,7 @@ let panels = null;
 let isOpen = false;
 let isBusy = false;
 let timer = 0;
+let quiet = 0;
 
 function isLooked() {
   return root.isConnected && !document.hidden && root.offsetParent !== null;
@@ -23,6 +25,8 @@ function part(name) {
 
 function say(text, kind) {
   const message = root.querySelector(".message");
+  clearTimeout(quiet);
+  if (kind === "good") quiet = setTimeout(() => say("", ""), shownMs);
   message.setAttribute("role", kind === "bad" ? "alert" : "status");
   message.className = `message ${kind}`;
   message.textContent = text;

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from segue.edges.ui.models.figures import duration
 from segue.edges.ui.models.markup import Markup, joined, tag
+from segue.edges.ui.models.reasons import detail
 from segue.edges.ui.room import Room
 from segue.edges.ui.words import Words
 from segue.errors import SegueError
@@ -59,7 +60,7 @@ def lines_of(operation: Operation, state: str) -> list[Line]:
 def _item(line: Line, words: Words) -> Markup:
     name = words(f"step_{line.step}") if line.step in _STEPS else line.step
     took = words("under_way") if line.took_s is None else duration(line.took_s)
-    parts = (tag("b", name), tag("span", line.detail, class_="detail"), tag("span", took, class_="took"))
+    parts = (tag("b", name), tag("span", detail(line.detail, words), class_="detail"), tag("span", took, class_="took"))
     return tag("li", joined(parts, " "), class_="running" if line.took_s is None else "done")
 
 

@@ -40,8 +40,8 @@ def whole(service: "Service", words: Words) -> Markup:
             _section("versions", words),
             tag(
                 "div",
-                tag("section", tag("h3", words("replace")), _form(service, words), _place("change"), class_="card"),
-                tag("section", tag("h3", words("rollout")), _place("rollout"), class_="card"),
+                tag("section", tag("h3", words("replace")), _form(service, words), class_="card"),
+                tag("div", tag("section", _place("change"), class_="card"), _section("rollout", words)),
                 class_="two",
             ),
             tag("section", tag("h3", words("charts")), charts(words), class_="card"),

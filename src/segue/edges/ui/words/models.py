@@ -297,5 +297,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "连续 {count} 个请求失败，而主版本均能处理",
     ),
     "reason_own_rate": ("its own rate is {failures} of {requests}", "主版本自身失败 {failures}/{requests}"),
+    "detail_digest": ("digest {digest}", "摘要 {digest}"),
+    "detail_to": ("to {version}", "至 {version}"),
+    "detail_with": ("with {version}", "版本 {version}"),
+    "detail_wait": ("for the change under way", "等待进行中的变更"),
+    "detail_abort": ("rollout {id} of {version} is over", "灰度发布 {id}（{version}）已结束"),
     "reason_rollout": ("rollout {id} of {version}", "灰度发布 {id}（{version}）"),
 }
