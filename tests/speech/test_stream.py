@@ -325,3 +325,22 @@ def test_a_rate_of_zero_is_not_the_model_s_rate(detector: Detector) -> None:
     """sample_rate=0 is refused like any other rate that is not accepted."""
     with pytest.raises(InvalidSamples):
         detector.stream(sample_rate=0)
+
+
+def test_what_is_asked_anew_decides_from_the_next_frame_on(detector: Detector, twin: Detector, speech: Samples) -> None:
+    """The open utterance stays open; what was asked before is gone; a version that comes later keeps it."""
+    stream = detector.stream(max_end_silence_time=2000)
+    at = 0
+    while not stream.is_open:
+        stream.accept(speech[at : at + 1600])
+        at += 1600
+    assert stream.ask({"speech_noise_thres": 0.2}) == stream.frame
+    assert stream.is_open
+    assert (stream.rules.max_end_silence_time, stream.rules.speech_noise_thres) == (
+        detector.rules.max_end_silence_time,
+        0.2,
+    )
+    with pytest.raises(InvalidParameter):
+        stream.ask({"speech_noise_thres": 7})
+    stream.adopt(twin.scorer, Rules.of({"speech_noise_thres": 0.1, "max_end_silence_time": 200}))
+    assert (stream.rules.max_end_silence_time, stream.rules.speech_noise_thres) == (200, 0.2)

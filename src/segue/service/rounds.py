@@ -23,6 +23,7 @@ import numpy as np
 
 from segue.errors import (
     InferenceFailed,
+    InvalidParameter,
     InvalidSamples,
     NotReady,
     SegueError,
@@ -252,9 +253,11 @@ class Rounds:
     def _offer(self, each: Round, stream: DetectorStream) -> bool:
         """Give the stream what came; whether there is anything to be scored."""
         live, place = each.live, each.live.place
+        self._pass_marks(live, stream, each.detector.scorer.frame_ms)
+        is_owed = place.stuck_at_s is not None or place.undecided_since_s is not None
         audio, ending = live.taken()
         ends_now = ending and not place.has_ended
-        if not (audio or ends_now or place.stuck_at_s is not None):
+        if not (audio or ends_now or is_owed):
             each.lease.is_measured = False
             each.lease.release(Outcome.CANCELLED)
             self._let_go(live)
@@ -274,6 +277,15 @@ class Rounds:
             place.has_ended = True
         each.lease.weight = (stream.accepted_ms - before_ms) / 1000
         return True
+
+    def _pass_marks(self, live: LiveStream, stream: DetectorStream, frame_ms: int) -> None:
+        for mark in live.passed():
+            if mark.asked is not None:
+                try:
+                    stream.ask(mark.asked)
+                except InvalidParameter as error:
+                    live.tell([Failed(error)])
+            live.pass_by(mark, stream.frame * frame_ms)
 
     def _settle(self, each: Round) -> None:
         """Give the lease back; then, and only if it was still out, decide."""

@@ -114,6 +114,15 @@ Message: TypeAlias = Opened | SpeechStarted | SpeechEnded | ModelChanged | Proba
 Deliver: TypeAlias = Callable[[list[Message]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point between two chunks: called with the first millisecond not decided when all before it is."""
+
+    reached: Callable[[int], None]
+    asked: Mapping[str, object] | None = None
+    """What is asked of the stream from there on; None: what was."""
+
+
 class LiveStream:
     """One live stream. ``put``, ``finish`` and ``close`` never wait, from any thread; answers go to ``deliver``.
 
@@ -133,7 +142,7 @@ class LiveStream:
         self._wake = wake
         self._clock = clock
         self._lock = threading.Lock()  # guards what comes in, and who has the stream
-        self._audio: list[NDArray[Any]] = []
+        self._audio: list[NDArray[Any] | Mark] = []
         self._ending = False
         self._busy = False
         self._told_at_s = clock()
@@ -150,7 +159,7 @@ class LiveStream:
 
     @property
     def waiting_chunks(self) -> int:
-        """In how many chunks that came."""
+        """In how many chunks that came, and marks."""
         return len(self._audio)
 
     def put(self, samples: NDArray[Any]) -> None:
@@ -162,6 +171,19 @@ class LiveStream:
             self.waiting_samples += len(samples)
             self._told_at_s = self._clock()
             self._note_coming()
+        self._wake(self)
+
+    def mark(self, reached: Callable[[int], None], *, asked: Mapping[str, object] | None = None) -> None:
+        """Call ``reached`` when all that came before is decided and told, from the same thread as ``deliver``.
+
+        Its argument is the first millisecond that is not decided yet, a little behind the audio: the model looks ahead.
+        ``asked`` is what the stream asks for from there on, in place of what it did; an utterance stays open. Where it
+        does not go with the version, the stream is told so and goes on as it was. After the end nothing is called.
+        """
+        with self._lock:
+            if self._ending or self.place.is_over:
+                return
+            self._audio.append(Mark(reached, asked))
         self._wake(self)
 
     def finish(self) -> None:
@@ -199,13 +221,37 @@ class LiveStream:
             return waits and not self.place.is_over
 
     def taken(self) -> tuple[list[NDArray[Any]], bool]:
-        """What came since the last round, and whether it is all."""
+        """What came since the last round, as far as the next mark, and whether it is all."""
         with self._lock:
-            audio, self._audio, self.waiting_samples = self._audio, [], 0
+            audio: list[NDArray[Any]] = []
+            for each in self._audio:
+                if isinstance(each, Mark):
+                    break
+                audio.append(each)
+            del self._audio[: len(audio)]
             if self.place.undecided_since_s is None:
                 self.place.undecided_since_s = self._came_at_s
-            self._came_at_s = None
-            return audio, self._ending
+            if not self._audio:
+                self._came_at_s = None
+            self.waiting_samples -= sum(len(chunk) for chunk in audio)
+            return audio, self._ending and not self._audio
+
+    def passed(self) -> list[Mark]:
+        """The marks that come next, if all that was taken before them is decided."""
+        marks: list[Mark] = []
+        if self.place.undecided_since_s is not None:
+            return marks
+        with self._lock:
+            for each in self._audio:
+                if not isinstance(each, Mark):
+                    break
+                marks.append(each)
+            del self._audio[: len(marks)]
+        return marks
+
+    def pass_by(self, mark: Mark, at_ms: int) -> None:
+        """Say that it is reached, unless nobody listens; who cannot be told does not."""
+        self._say(lambda: mark.reached(at_ms))
 
     def is_idle(self) -> bool:
         """Whether nothing came lately."""
@@ -213,10 +259,13 @@ class LiveStream:
 
     def tell(self, messages: list[Message]) -> None:
         """Deliver, unless nobody listens; who cannot be told does not."""
+        self._say(lambda: self._deliver(messages))
+
+    def _say(self, say: Callable[[], None]) -> None:
         if self.is_closed:
             return
         try:
-            self._deliver(messages)
+            say()
         except Exception:  # noqa: BLE001 -- whatever it raises, the other streams of this round go on
             _LOG.exception("%r cannot be told", self)
             self.is_closed = True

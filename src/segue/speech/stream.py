@@ -40,6 +40,7 @@ class DetectorStream:
         self._segmenter = Segmenter()
         self._scores = Scores(scorer)
         self._ended = self._finished = False
+        self._version_rules = rules
         self.rules = rules.asking(self._asked)
         """The effective rules."""
         self.kept: list[SilenceProbs] | None = [] if keep else None
@@ -107,6 +108,14 @@ class DetectorStream:
         """
         return self.install(self.moved_to(scorer, rules), rules)
 
+    def ask(self, asked: Mapping[str, object]) -> int:
+        """Ask for other parameters, in place of those before: between two frames, an open utterance stays open.
+
+        Returns the first frame that they decide. Raises InvalidParameter; then the stream goes on as it was.
+        """
+        self.rules, self._asked = self._version_rules.asking(asked), asked
+        return self.frame
+
     # -- the steps of these, for who scores many streams together ---------------------------------------------------
 
     def offer(self, samples: ArrayLike) -> None:
@@ -153,7 +162,7 @@ class DetectorStream:
 
     def install(self, scores: Scores, rules: Rules) -> int:
         """Go on with what ``moved_to`` made; the first frame that it decides."""
-        self._scores, self.rules = scores, rules.asking(self._asked)
+        self._scores, self._version_rules, self.rules = scores, rules, rules.asking(self._asked)
         return self._segmenter.frame
 
     def _resampled(self, block: Block) -> Samples:
