@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.service.engine import Engine
+from segue.service.hearing import Heard
 from segue.service.lanes import Lane, Lanes
 from segue.service.patience import Patience
 from segue.service.rounds import Rounds
@@ -103,6 +104,7 @@ class World:
         )
         self.watch = Watch(stall_s)
         lanes: Callable[..., Lanes[LiveStream]] = HandLanes if by_hand else Lanes
+        self.heard: list[Heard] = []
         self.rounds = Rounds(
             self.board,
             self.watch,
@@ -110,6 +112,7 @@ class World:
             threads=threads,
             clock=self.clock,
             lanes=lanes,
+            heard=self.heard.append,
         )
         self.ears: list[Ear] = []
         self.fallen: list[FellBack] = []

@@ -11,6 +11,7 @@ from segue.service.hearing import RECORDING, STREAM, Heard, Hearing
 from segue.service.streams import Finished, Message
 from segue.swap import Released, VersionId
 from tests.edges.http.service import LoudService, loud_service, model, recording
+from tests.service.lives import World, three
 
 PATIENCE_S = 20.0
 RATE = 16_000
@@ -66,3 +67,19 @@ def test_a_listener_that_raises_harms_nobody(caplog: pytest.LogCaptureFixture) -
     hearing.tell(fact)
     assert heard == [fact]
     assert "of the test" in caplog.text
+
+
+@pytest.mark.parametrize("waits_s", [0.0, 0.3])
+def test_an_event_is_as_late_as_the_chunk_that_decided_it(waits_s: float) -> None:
+    """How long a chunk waits for its round counts; the hours before it, which brought no event, do not."""
+    world = World()
+    world.serve(three(world)[0])
+    ear = world.listen()
+    for loudness in (0.0, 0.0, 0.9, 0.0, 0.0):
+        world.pass_by(3600.0)
+        ear.say(np.full(RATE, loudness, dtype=np.float32))
+        world.clock.now_s += waits_s  # type: ignore[attr-defined]  # by hand it is a Clock
+        world.settle()
+    assert len(world.heard) >= 2
+    assert [heard.delay_s for heard in world.heard] == pytest.approx([waits_s] * len(world.heard))
+    assert sum(heard.events for heard in world.heard) == len(ear.told) - 1  # but for its opening
