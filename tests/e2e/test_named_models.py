@@ -111,7 +111,7 @@ def test_no_address_is_asked_on_a_callers_word(server: Server, hub: Hub, scheme:
         trap.settimeout(0.2)
         for host in ("{}:{}".format(*trap.getsockname()), "169.254.169.254"):
             found = every_way(server, scheme.format(host))
-            # 169.254.169.254/x can be an owner and a name: the hub is asked, and following it is looking again and again.
+            # 169.254.169.254/x can be an owner and a name: the hub is asked, and following it is asking again later.
             assert found <= REFUSED | {(404, "model_not_found")} | ({(200, "")} if scheme == "{}/x" else set())
             assert ask(server, "DELETE", "/v1/follow")[0] == 200
         with pytest.raises(TimeoutError):
