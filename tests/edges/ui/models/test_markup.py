@@ -25,6 +25,11 @@ def test_attributes(attributes: dict[str, object], expected: str) -> None:
     assert tag("input", **attributes) == expected
 
 
+def test_text_that_no_encoding_can_hold_is_told_all_the_same() -> None:
+    """A name with bytes that are no UTF-8 costs nobody the page."""
+    assert tag("p", "a\udce9", title="\ud800").encode() == rb'<p title="\ud800">a\xe9</p>'
+
+
 def test_what_is_empty_is_left_out_between_others() -> None:
     """Parts that are None or empty take no place, nor what stands between; zero does."""
     assert joined(("a", None, "", 0, Markup("<br>")), " & ") == "a &amp; 0 &amp; <br>"

@@ -66,7 +66,7 @@ class Lookout:
         rollout, mirror = None, None
         try:
             rollout = self._service.rollouts.report()
-            mirror = self._service.mirrored(rollout.version)
+            mirror = _mirror_of_one_over(rollout, before) or self._service.mirrored(rollout.version)
         except UnknownRollout:
             pass
         rows, rows_error = before.rows if before else (), None
@@ -78,6 +78,12 @@ class Lookout:
             rows_error = error
         courses = self._traffic.courses(_MOST_COURSES)
         return Seen(self._service.status(), rollout, mirror, rows, rows_error, courses)
+
+
+def _mirror_of_one_over(rollout: RolloutReport, before: Seen | None) -> MirrorReport | None:
+    """Nothing is compared any more when it was over at the last look: to tell it costs a sort of ten thousand."""
+    was_over = before is not None and before.rollout is not None and before.rollout.is_over
+    return before.mirror if was_over and before and before.rollout and before.rollout.id == rollout.id else None
 
 
 _LOOKOUTS: "WeakKeyDictionary[Door, Lookout]" = WeakKeyDictionary()

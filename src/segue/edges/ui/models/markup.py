@@ -1,7 +1,9 @@
-"""HTML that cannot be broken by what is in it: all text is escaped but what was made here."""
+"""HTML that cannot be broken by what is in it: all text but what was made here is escaped, and made valid."""
 
 from collections.abc import Iterable
 from html import escape
+
+from segue.speech.names import legible
 
 _VOID = frozenset({"br", "input"})
 
@@ -15,7 +17,7 @@ class Markup(str):
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """An element. ``class_`` is ``class``, ``data_act`` is ``data-act``; True is an attribute alone, None is none."""
     given = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(str(value))}"')
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_escaped(value)}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
@@ -26,5 +28,10 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 def joined(parts: Iterable[object], between: str = "") -> Markup:
     """One after the other; what is None or empty is left out."""
-    texts = (part if isinstance(part, Markup) else escape(str(part)) for part in parts if part not in (None, ""))
+    texts = (part if isinstance(part, Markup) else _escaped(part) for part in parts if part not in (None, ""))
     return Markup(escape(between).join(texts))
+
+
+def _escaped(value: object) -> str:
+    """A name may hold what no encoding can: it would cost whoever looks the whole page."""
+    return escape(legible(str(value)))

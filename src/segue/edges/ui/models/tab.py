@@ -20,6 +20,7 @@ from segue.errors import RequestInvalid, SegueError, Unauthorized, UnknownChange
 from segue.service import Operation
 
 _SCRIPTS = ("morph.js", "charts.js", "models.js")
+_MOST_SEQ = 2**62
 _CONTEXT = 50
 """Rows newer than a page of the history that say how its intents ended."""
 
@@ -60,7 +61,8 @@ class Asked:
         """Of JSON."""
         known = said if isinstance(said, dict) else {}
         have, change, before = known.get("have"), known.get("change"), known.get("before")
-        if not isinstance(have, dict) or not isinstance(change, str) or not isinstance(before, int | None):
+        is_number = before is None or (isinstance(before, int) and 0 < before < _MOST_SEQ)
+        if not isinstance(have, dict) or not isinstance(change, str) or not is_number:
             raise RequestInvalid("have (an object), change (a text) and before (a number or null) are wanted")
         return Asked(have, change, before, bool(known.get("whole")))
 
@@ -104,7 +106,7 @@ class Board:
         except SegueError as error:
             answer = {"error": self._room.failure(error)}
         self._lookout.forget()
-        return json.dumps(answer, ensure_ascii=False)
+        return json.dumps(answer)
 
     def _made(self, seen: Seen) -> dict[str, str]:
         """The parts that are alike on every page of the language."""
