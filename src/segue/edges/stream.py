@@ -91,6 +91,7 @@ class _Session:
         self._tell = tell
         self._idle_s = service.settings.stream_idle_s
         self._dtype = dtype
+        self._rate = self._given_samples = 0  # Hz once it is known, and what came
         self._facts: dict[str, str | float] = {}
         socket.state.facts = self._facts  # for the log, and for traces
         self._torn = b""  # of a sample that came in two messages
@@ -110,6 +111,8 @@ class _Session:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._live.close()
+            if self._rate:
+                self._facts["audio_s"] = round(self._given_samples / self._rate, 3)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -131,6 +134,7 @@ class _Session:
                 raise StreamFinished("audio came after finish: open another stream for it")
             elif len(samples := self._samples(data)):
                 self._live.put(samples)
+                self._given_samples += len(samples)
             await self._room_again()
 
     async def _received(self) -> Mapping[str, Any]:
@@ -183,10 +187,11 @@ class _Session:
 
     def _note(self, message: "_Told") -> None:
         match message:
-            case Opened(model, mode) | ModelChanged(_, model, _, mode):
+            case Opened(model, mode, rate):
+                self._rate = rate
                 self._facts |= {"version": model.version or "", "mode": mode}
-            case Finished(duration_ms):
-                self._facts["audio_s"] = duration_ms / 1000
+            case ModelChanged(_, after, _, mode):
+                self._facts |= {"version": after.version or "", "mode": mode}
 
     def _is_full(self) -> bool:
         live = self._live
