@@ -44,3 +44,12 @@ def test_the_refusal_says_where_it_would_decide() -> None:
 def test_a_schedule_as_text_is_that_schedule_again(schedule: tuple[tuple[float, int], ...]) -> None:
     """Whatever its limits: none is rounded."""
     assert validated("silence_schedule", schedule_text(schedule), "test") == schedule
+
+
+@pytest.mark.parametrize("value", [True, False, "true", "False"])
+def test_true_and_false_are_for_what_is_either(value: object) -> None:
+    """A threshold or a time is a number: true is not taken for 1 (found by schemathesis)."""
+    assert validated("do_extend", value, "test") == int(str(value).lower() == "true")
+    for name in ("threshold", "speech_noise_thres", "max_end_silence_time"):
+        with pytest.raises(InvalidParameter, match=f"{name}=.* a number from"):
+            validated(name, value, "test")

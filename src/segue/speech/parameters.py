@@ -119,10 +119,11 @@ def schedule_text(schedule: Schedule) -> str:
 
 def _number(name: str, value: object, source: str, accepted: Range) -> int | float:
     kind, least, most = accepted
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        value = value.lower() == "true"
+    said = value.lower() == "true" if isinstance(value, str) and value.lower() in ("true", "false") else value
+    if isinstance(said, bool) and accepted != (int, 0, 1):
+        raise InvalidParameter(f"{name}={value!r} ({source}): a number from {least} to {most}")
     try:
-        number = float(value)  # type: ignore[arg-type]  # what is no number lands in the except
+        number = float(said)  # type: ignore[arg-type]  # what is no number lands in the except
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     whole = kind is float or number == int(number if np.isfinite(number) else 0)
