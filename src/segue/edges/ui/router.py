@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
+from segue.edges.ui.listening import Listening
 from segue.edges.ui.page import Page
 from segue.edges.ui.words import LANGUAGES, language_of
 
@@ -40,6 +41,7 @@ def join(app: FastAPI, service: "Service", *, gives_way_s: float = 10.0) -> Page
 
     app.add_api_route("/", front, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_api_route("/page/session", session, methods=["POST"], include_in_schema=False)
+    app.add_api_websocket_route("/page/live/{language}", Listening(service, page.door).listen)
     for language in LANGUAGES:
         app.add_route(f"/{language}/{{path:path}}", page, include_in_schema=False)  # type: ignore[arg-type]  # an ASGI app
     return page

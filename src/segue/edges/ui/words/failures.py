@@ -42,4 +42,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "store": ("The store of models cannot be used: {detail}", "本地模型库不可用：{detail}"),
     "shutting_down": ("The service is being stopped: {detail}", "服务正在停止：{detail}"),
+    "inference_failed": ("The model fails: {detail}", "模型运行出错：{detail}"),
+    "malformed_output": ("The model's answer makes no sense: {detail}", "模型输出无效：{detail}"),
+    "model_died": ("The model's process has ended: {detail}", "模型进程已退出：{detail}"),
+    "overloaded": ("The service is full: {detail}", "服务已满负荷，请稍后再试：{detail}"),
+    "too_many_requests": ("Too much at once from this address: {detail}", "来自该地址的请求过多，请稍后再试：{detail}"),
+    "invalid_samples": ("The audio cannot be used: {detail}", "音频无法使用：{detail}"),
+    "bad_request": ("The page sent what is not understood: {detail}", "页面发送的内容无法识别：{detail}"),
+    "body_too_slow": ("Nothing came for too long: {detail}", "长时间没有收到音频：{detail}"),
+    "body_too_large": ("Too much was sent at once: {detail}", "一次发送的数据过大：{detail}"),
 }
