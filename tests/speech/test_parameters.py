@@ -10,6 +10,7 @@ from segue.speech.parameters import (
     PARAMETERS,
     check_decides,
     parameters_of,
+    range_of,
     schedule_text,
     validated,
 )
@@ -53,3 +54,9 @@ def test_true_and_false_are_for_what_is_either(value: object) -> None:
     for name in ("threshold", "speech_noise_thres", "max_end_silence_time"):
         with pytest.raises(InvalidParameter, match=f"{name}=.* a number from"):
             validated(name, value, "test")
+
+
+def test_what_is_accepted_can_be_asked_for() -> None:
+    """Of every number, its kind and bounds; a schedule has none."""
+    assert range_of("threshold") == (float, 0.0, 1.0)
+    assert [name for name in PARAMETERS if range_of(name) is None] == ["silence_schedule"]

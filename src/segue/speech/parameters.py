@@ -85,6 +85,11 @@ def parameters_of(mode: str) -> tuple[str, ...]:
     return tuple(name for name in PARAMETERS if name in _OF_ALL or (name in _OF_TIGHT) == (mode == "tight"))
 
 
+def range_of(name: str) -> Range | None:
+    """What a parameter's value may be: whole or not, least, most; None of ``silence_schedule``, which is text."""
+    return _RANGES.get(name)
+
+
 def checked_mode(value: object, source: str) -> Mode:
     """A mode, or InvalidParameter."""
     if not isinstance(value, str) or value not in MODES:

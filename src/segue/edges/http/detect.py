@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request
@@ -39,9 +38,8 @@ from segue.errors import (
     VersionNotReady,
 )
 from segue.speech.formats import FORMATS
-from segue.speech.parameters import MODES, PARAMETERS, parameters_of
+from segue.speech.parameters import MODES, PARAMETERS, parameters_of, range_of
 from segue.speech.presets import NO_PRESET, PRESETS
-from segue.speech.rules import Rules
 
 if TYPE_CHECKING:
     from segue.service import Answer, Call
@@ -54,10 +52,18 @@ def _parameter(name: str, schema: dict[str, Any], said: str, *, place: str = "qu
 
 
 def _decision(name: str) -> dict[str, Any]:
-    defaults = {field.name: field.default for field in fields(Rules)}
     modes = " and ".join(mode for mode in MODES if name in parameters_of(mode))
-    kind = {int: "integer", float: "number"}.get(type(defaults[name]), "string")
-    return _parameter(name, {"type": kind}, f"Decision parameter of mode {modes}; times in ms.")
+    return _parameter(name, _schema(name), f"Decision parameter of mode {modes}; times in ms.")
+
+
+def _schema(name: str) -> dict[str, Any]:
+    accepted = range_of(name)
+    if accepted is None:
+        return {"type": "string"}
+    kind, least, most = accepted
+    if (kind, least, most) == (int, 0, 1):
+        return {"enum": [0, 1, False, True]}
+    return {"type": "integer" if kind is int else "number", "minimum": least, "maximum": most}
 
 
 _TEXT = {"type": "string"}
