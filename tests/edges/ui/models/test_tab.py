@@ -458,9 +458,9 @@ def test_it_asks_only_while_somebody_looks(opened: Browser, house: House) -> Non
         before = asked()
         until(lambda: asked() > before + 1)
         visitor.tab("Detect")
-        visitor.page.wait_for_timeout(1200)  # what is under way may end
+        visitor.page.wait_for_timeout(500)  # what is under way may end
         before = asked()
-        visitor.page.wait_for_timeout(2500)
+        visitor.page.wait_for_timeout(2200)
         assert asked() == before
         visitor.tab("Models")
         until(lambda: asked() > before)
@@ -500,10 +500,12 @@ def test_it_fits_on_a_phone(opened: Browser, house: House, scheme: str) -> None:
         page = visitor.page
         page.get_by_label("模型 ID、别名或目录").fill(house.model("b"))
         page.get_by_text("发布计划").click()
-        page.get_by_text("更多").click()
+        page.get_by_text("更多", exact=True).click()
         page.get_by_role("button", name="开始灰度发布").click()
         page.get_by_role("slider", name="灰度比例").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        table = page.get_by_role("table", name="已加载的版本")  # though its rows stand one below the other
+        expect(table.get_by_role("row").filter(has_text="灰度 1 %").get_by_role("cell")).to_have_count(9)
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="中止").click()
         expect(page.locator("[data-part=rollout]")).to_contain_text("已结束：由 page 127.0.0.1 中止")
