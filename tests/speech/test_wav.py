@@ -1,5 +1,6 @@
 """A wav that is written as its samples come."""
 
+import io
 import resource
 import signal
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from segue.speech.wav import WavWriter, to_bytes
+from segue.speech.wav import WavWriter, to_bytes, to_wav
 
 
 @pytest.mark.parametrize(("bits", "subtype"), [(16, "PCM_16"), (24, "PCM_24"), (32, "FLOAT")])
@@ -58,3 +59,12 @@ def test_a_full_disk_is_an_oserror_with_its_reason(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_wav_in_memory_holds_the_samples_as_they_are() -> None:
+    """Floats bit by bit, beyond full scale too, and 16-bit values."""
+    floats = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    for values, subtype in ((floats, "FLOAT"), (np.arange(-500, 500, dtype=np.int16), "PCM_16")):
+        with soundfile.SoundFile(io.BytesIO(to_wav(values, rate=48_000))) as sound:
+            assert (sound.samplerate, sound.channels, sound.subtype) == (48_000, 1, subtype)
+            np.testing.assert_array_equal(sound.read(dtype=values.dtype.name), values)

@@ -47,11 +47,21 @@ class WavWriter:
                 self._file.write(self._header())
 
     def _header(self) -> bytes:
-        width = self._bits // 8
-        size = min(self.samples * width, _MOST_BYTES)  # of a longer one readers take what the file holds
-        kind = _FLOAT if self._bits == 32 else _PCM
-        form = (b"fmt ", 16, kind, 1, self._rate, self._rate * width, width, self._bits)
-        return _HEADER.pack(b"RIFF", _HEADER.size - 8 + size, b"WAVE", *form, b"data", size)
+        return _header(self.samples, rate=self._rate, bits=self._bits)
+
+
+def to_wav(samples: NDArray[np.float32] | NDArray[np.int16], *, rate: int) -> bytes:
+    """A whole file in memory, of samples of shape (n,): 32-bit floats as they are, or 16-bit PCM."""
+    data = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
+    return b"".join((_header(len(data), rate=rate, bits=8 * data.itemsize), data.tobytes()))
+
+
+def _header(samples: int, *, rate: int, bits: int) -> bytes:
+    width = bits // 8
+    size = min(samples * width, _MOST_BYTES)  # of a longer one readers take what the file holds
+    kind = _FLOAT if bits == 32 else _PCM
+    form = (b"fmt ", 16, kind, 1, rate, rate * width, width, bits)
+    return _HEADER.pack(b"RIFF", _HEADER.size - 8 + size, b"WAVE", *form, b"data", size)
 
 
 def to_bytes(samples: NDArray[np.float32], bits: int) -> bytes:
