@@ -70,7 +70,8 @@ def _settings(words: Words) -> str:
     policies = [(policy.value, f"policy_{policy.value}") for policy in Policy]
     chosen = (("mode", modes), ("preset", presets), ("policy", policies))
     selects = "".join(
-        f'<label>{escape(words(name))}<select data-part="{name}">{_options(words, options)}</select></label>'
+        f'<div class="choice"><label for="live-{name}">{escape(words(name))}</label>'
+        f'<select id="live-{name}" data-part="{name}">{_options(words, options)}</select></div>'
         for name, options in chosen
     )
     return f'<fieldset data-part="settings"><legend>{escape(words("settings"))}</legend>{selects}</fieldset>'
