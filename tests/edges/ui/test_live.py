@@ -214,6 +214,26 @@ def test_two_pages_do_not_mix(opened: Browser, address: Address, service: Servic
     until(lambda: service.status().streams.open == 0)
 
 
+def test_whoever_looks_elsewhere_is_listened_to_for_a_minute(
+    opened: Browser, address: Address, service: Service
+) -> None:
+    """Another tab of the page leaves time to switch the model there; then nobody goes on with an open microphone."""
+    with visit(opened, address, locale="en-US") as visitor:
+        visitor.page.clock.install()
+        visitor.open("/")
+        visitor.tab("Live")
+        begin(visitor)
+        wait(visitor, "h && h.decidedMs > 100")
+        visitor.tab("Detect")
+        visitor.page.clock.fast_forward(30_000)
+        decided = heard(visitor)["decidedMs"]
+        wait(visitor, f"h.decidedMs > {decided + 500}")
+        visitor.page.clock.fast_forward(40_000)
+        until(lambda: service.status().streams.open == 0)
+        visitor.tab("Live")
+        visitor.page.get_by_text("not looked at for a minute").wait_for()
+
+
 def test_an_hour_takes_no_more_than_two_minutes(opened: Browser, address: Address) -> None:
     """What the page keeps is bounded, and the sums are right all the same."""
     with visit(opened, address) as visitor:
