@@ -2,6 +2,7 @@
 # make PYTHON=python3.12 … chooses the Python; make test ARGS="-k stream -x" passes arguments on.
 PYTHON ?= python3
 ARGS ?=
+SECONDS ?= 600
 
 BIN := .venv/bin
 SAMPLE := .sample/conversation.wav
@@ -12,7 +13,7 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test drills check format bench bench-long bench-service accuracy clean
+.PHONY: help run test drills check format fuzz audit bench bench-long bench-service accuracy clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -40,6 +41,12 @@ format: .venv/.installed-dev ## format, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+fuzz: .fuzz/.installed ## fuzz by coverage whatever meets the network (make fuzz SECONDS=3600 ARGS="form audio")
+	.fuzz/bin/python -m tests.fuzz.run --seconds $(SECONDS) $(ARGS)
+
+audit: .audit/.installed ## ask PyPI for advisories about the pinned versions; fails where it cannot tell
+	.audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt $(ARGS)
+
 bench: .bench/.installed ## measure speed beside the peers, some minutes (large download: they bring their own frameworks)
 	.bench/bin/python -m benchmarks.run $(ARGS)
 
@@ -53,7 +60,7 @@ accuracy: .bench/.installed ## measure how right it is beside the peers, and whi
 	.bench/bin/python -m benchmarks.accuracy $(ARGS)
 
 clean: ## remove all that these targets made, the tests' copy of the model included
-	rm -rf .venv .bench .sample .model-store build dist
+	rm -rf .venv .bench .fuzz .audit .sample .model-store build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -80,6 +87,14 @@ $(SAMPLE): scripts/speech.py .venv/.installed
 	.bench/bin/python $(PIP_INSTALL) -e . espeakng-loader numpy==2.3.5
 	@touch $@
 
-.venv/bin/python .bench/bin/python:
+.fuzz/.installed: pyproject.toml constraints.txt | .fuzz/bin/python
+	.fuzz/bin/python $(PIP_INSTALL) -c constraints.txt -e '.[test]' 'atheris>=3'
+	@touch $@
+
+.audit/.installed: | .audit/bin/python
+	.audit/bin/python $(PIP_INSTALL) 'pip-audit>=2.7'
+	@touch $@
+
+.venv/bin/python .bench/bin/python .fuzz/bin/python .audit/bin/python:
 	@$(PYTHON) -c '$(CHECK_PYTHON)'
 	$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
