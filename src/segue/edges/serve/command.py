@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 APP = "segue.edges.http.app:build"
-ROUTERS = ("segue.edges.stream:router",)
+ROUTERS = ("segue.edges.stream:router", "segue.edges.realtime.router:router")
 """Routers that join the app."""
 JOINS = ("segue.edges.metrics.router:join", "segue.edges.tracing:join")
 """What joins the app and listens to the service; the last is the outermost."""
