@@ -64,7 +64,7 @@ def states(analyzer: SegueVADAnalyzer, samples: Samples, rate: int = RATE) -> It
     """Seconds heard and what Pipecat's state machine made of it."""
     analyzer.set_sample_rate(rate)
     for number, frame in enumerate(frames(samples, rate), 1):
-        yield number / 50, analyzer._run_analyzer(frame.audio)  # type: ignore[attr-defined]  # of an audio frame
+        yield number / 50, analyzer._run_analyzer(frame.audio)
 
 
 def test_a_pipeline_is_told_of_every_utterance(detector: Detector, speech: Samples) -> None:
