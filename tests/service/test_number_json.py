@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 def long(numbers: str = "1.5") -> str:
     """An array of numbers that is long."""
-    return "[" + ", ".join([numbers] * (LONG_BYTES // len(numbers))) + "]"
+    return "[" + ", ".join([numbers] * (LONG_BYTES // len(numbers) + 10)) + "]"
 
 
 def test_a_long_array_becomes_one_of_numpy() -> None:
@@ -64,6 +64,7 @@ def test_what_is_sent_cannot_name_an_array() -> None:
         long(".5"),
         long("1 2"),
         long("1,"),
+        long("1" * 400),
         long()[:-1],
         long()[:-1] + ",]",
         "[," + long()[1:],
@@ -120,7 +121,6 @@ def test_a_number_that_is_too_large_is_infinite() -> None:
     """It is refused by whoever wants samples."""
     assert np.isinf(parse(long("1e39").encode())).all()
     assert np.isinf(parse(long("1e999").encode())).all()
-    assert np.isinf(parse(long("1" * 400).encode())).all()
 
 
 def test_others_get_their_turn() -> None:

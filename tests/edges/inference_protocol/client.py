@@ -43,7 +43,7 @@ def client_of(address: Address) -> Iterator[Client]:
 def samples(seconds: float = 4.0) -> NDArray[np.float32]:
     """16 kHz: one second of every two is loud."""
     time_s = np.arange(int(16_000 * seconds)) / 16_000
-    loud = 0.3 * np.sin(2 * np.pi * 440 * time_s) * (time_s.astype(int) % 2)
+    loud: NDArray[np.float64] = 0.3 * np.sin(2 * np.pi * 440 * time_s) * (time_s.astype(int) % 2)
     return loud.astype(np.float32)
 
 
