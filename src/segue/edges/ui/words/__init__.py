@@ -6,7 +6,7 @@ languages together.
 
 from collections.abc import Mapping
 
-from segue.edges.ui.words import compare, detect, failures, frame, live, models
+from segue.edges.ui.words import compare, detect, failures, frame, live, models, picture
 
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}
 """Each by its own name, under the name that addresses have for it."""
@@ -18,6 +18,7 @@ TABLES = {
     "live": live.WORDS,
     "models": models.WORDS,
     "compare": compare.WORDS,
+    "picture": picture.WORDS,
 }
 
 
