@@ -1,0 +1,215 @@
+"""LocalAI's ``POST /v1/vad``: samples of 16 kHz as JSON in, segments in seconds out.
+
+Errors have OpenAI's form, as LocalAI's do: ``{"error": {"code", "message", "type"}}``, the code being the status.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from segue.errors import AudioError, Refusal, RequestInvalid, RequestUnsupported, SegueError, one_line
+from segue.service import Answer, Ask
+from segue.service.caller import Caller, CallerGone, of_samples
+from segue.service.number_json import parsed
+from segue.service.served_names import check_served
+from segue.speech.names import printable
+from segue.speech.rules import ASKABLE
+from segue.speech.wav import to_wav
+
+if TYPE_CHECKING:
+    from segue.service import Service
+
+_LOG = logging.getLogger(__name__)
+
+MOST_BYTES = 32 * 2**20
+"""Of a body: a minute and a half of samples in all their digits. It is kept in memory."""
+
+RATE_HZ = 16_000
+_RETRY_AFTER_S = 2
+_SHOWN = 80
+_INLINE_SAMPLES = 10_000
+
+_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+"""OpenAI's words, by status; of the other 400s it is ``invalid_request_error``, of the 500s ``server_error``."""
+
+
+class _Error(BaseModel):
+    code: int
+    message: str
+    type: str
+
+
+class Failed(BaseModel):
+    """What went wrong."""
+
+    error: _Error
+
+
+class Seconds(BaseModel):
+    """One stretch of speech, in seconds from the first sample."""
+
+    start: float
+    end: float
+
+
+class Detected(BaseModel):
+    """Where the speech is."""
+
+    segments: list[Seconds]
+
+
+class Vad(BaseModel):
+    """The body; decision parameters, ``mode`` and ``preset`` may stand beside these."""
+
+    model: str = Field(default="", description="A name that what serves answers to; empty is any.")
+    audio: list[float] = Field(description="Samples of 16 kHz, full scale at ±1.")
+
+
+class LocalAIRoute(APIRoute):
+    """A route whose errors have LocalAI's form, those of its door too."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # as FastAPI documents it
+        """Wrap it."""
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except SegueError as error:
+                return _respond(error, request)
+            except CallerGone as gone:
+                raise ClientDisconnect from gone
+
+        return answered
+
+
+_Given = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Security(HTTPBearer(auto_error=False, scheme_name="token", description="The content of `$SEGUE_HOME/token`.")),
+]
+
+
+async def _detection(request: Request, given: _Given) -> None:
+    request.app.state.service.access.detection(given.credentials if given else None)
+
+
+router = APIRouter(prefix="/v1", tags=["localai"], route_class=LocalAIRoute, dependencies=[Depends(_detection)])
+
+_SAID = {
+    400: "No JSON of this form.",
+    401: "The token is missing or wrong.",
+    404: "No such model.",
+    408: "The body came too slowly.",
+    413: "The body, or the audio, is too large.",
+    415: "A compressed body.",
+    422: "Samples or parameters that cannot be used.",
+    429: "The client is over its share.",
+    500: "The model failed.",
+    503: "Nothing serves, or there is no place.",
+}
+
+
+@router.post(
+    "/vad",
+    summary="LocalAI's: find where the speech is in samples",
+    response_model=None,
+    responses={
+        200: {"model": Detected, "description": "The segments."},
+        **{status: {"model": Failed, "description": text} for status, text in _SAID.items()},
+    },
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": Vad.model_json_schema()}}}
+    },
+)
+async def vad(request: Request) -> Response:
+    """The body has `model` and `audio`, samples of 16 kHz; the answer segments in seconds."""
+    service: Service = request.app.state.service
+    with service.admit(request.client.host if request.client else "unknown"):
+        caller = Caller(request.receive, service.settings)
+        given = await parsed(await _body(request, caller))
+        name, audio, asked = _wanted(given)
+        if name:
+            check_served(service, name)
+        ask = Ask(key=request.state.request_id, asked=asked)
+        if len(audio) <= _INLINE_SAMPLES:
+            recording = _recording(audio)
+        else:
+            recording = await run_in_threadpool(_recording, audio)
+        del given, audio
+        try:
+            answer = await caller.outcome(service.detect(recording, ask))
+        except AudioError as error:
+            raise of_samples(error) from error
+        request.state.facts = answer.facts  # for the log, and for traces
+        return _answer(answer)
+
+
+async def _body(request: Request, caller: Caller) -> bytes:
+    coding = request.headers.get("content-encoding", "identity").lower()
+    if coding != "identity":
+        raise RequestUnsupported(f"Content-Encoding {_shown(coding)}: send the bytes as they are, without it")
+    most = min(MOST_BYTES, request.app.state.service.settings.max_body_bytes)
+    pieces = caller.pieces(most_bytes=most, declared=request.headers.get("content-length", ""))
+    return b"".join([piece async for piece in pieces])
+
+
+def _wanted(given: Any) -> tuple[str, list[Any] | NDArray[np.float32], dict[str, Any]]:
+    """Model, samples and what is asked of the rules. Raises RequestInvalid."""
+    if not isinstance(given, dict):
+        raise RequestInvalid(f"the body is {_shown(given)}; a JSON object with model and audio is wanted")
+    name, audio = given.pop("model", ""), given.pop("audio", None)
+    if not isinstance(name, str):
+        raise RequestInvalid(f"model is {_shown(name)}: a text is wanted")
+    if not isinstance(audio, list | np.ndarray):
+        raise RequestInvalid(f"audio is {_shown(audio)}: a list of samples is wanted, 16 kHz, full scale at 1")
+    for key, value in given.items():
+        if key not in ASKABLE or not isinstance(value, str | int | float):
+            raise RequestInvalid(f"{_shown(key)} is not taken so; model and audio are, and {', '.join(ASKABLE)}")
+    return name, audio, given
+
+
+def _recording(audio: list[Any] | NDArray[np.float32]) -> bytes:
+    """The samples as a wav. Raises RequestInvalid for what are no numbers."""
+    if isinstance(audio, list) and not all(type(sample) in (int, float) for sample in audio):
+        first = next(sample for sample in audio if type(sample) not in (int, float))
+        raise RequestInvalid(f"audio has {_shown(first)} in it: numbers are wanted")
+    try:
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused as that
+            return to_wav(np.asarray(audio, np.float32), rate=RATE_HZ)
+    except OverflowError as error:
+        raise RequestInvalid("audio has a number that is too large") from error
+
+
+def _answer(answer: Answer) -> Response:
+    (found,) = answer.detections
+    segments = [{"start": each.start_ms / 1000, "end": each.end_ms / 1000} for each in found.segments]
+    headers = {"X-Segue-Version": found.model.version or "", "X-Segue-Mode": found.mode}
+    return Response(json.dumps({"segments": segments}).encode(), headers=headers, media_type="application/json")
+
+
+def _respond(error: SegueError, request: Request) -> Response:
+    status: int = request.app.state.status_of(error)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 503 or isinstance(error, Refusal):
+        headers["Retry-After"] = str(error.retry_after_s if isinstance(error, Refusal) else _RETRY_AFTER_S)
+    if status == 500:
+        _LOG.error("request %s: %s: %s", request.state.request_id, error.code, one_line(error), exc_info=error)
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    body = {"error": {"code": status, "message": printable(one_line(error)), "type": kind}}
+    return Response(json.dumps(body).encode(), status, headers, media_type="application/json")
+
+
+def _shown(value: object) -> str:
+    text = printable(repr(value)) if not isinstance(value, np.ndarray) else f"an array of {len(value)} numbers"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
