@@ -19,7 +19,7 @@ class Route:
     @property
     def filled(self) -> str:
         """The path with something in place of what is variable."""
-        return MISSING.sub("x", self.path)
+        return MISSING.sub("x", self.path.replace("{language}", "en"))
 
 
 def every_route(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[Route]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from segue.edges.serve import command as serve
 from tests.edges.http.server import Address, serving
@@ -31,7 +32,7 @@ DETECTION = re.compile(
 ALWAYS = re.compile(r"/livez|/readyz|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/|/page/session")
 """Open to everybody: who watches the process, where the page is, and where the token is given for its cookie."""
 
-PAGE = re.compile(r"/[a-z]{2}(-[A-Za-z]+)?/.*")
+PAGE = re.compile(r"/[a-z]{2}(-[A-Za-z]+)?/.*|/page/live/.*")
 """The web page: as detection is, but by the cookie; what it asks for goes through its own door (edges/ui/door.py)."""
 
 
@@ -70,19 +71,31 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LoudServi
 def lets_in(address: Address, route: Route, token: str | None) -> bool:
     """Whether it is answered with anything but 401."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    if route.method == "WS":
-        try:
-            with connect(f"ws://{address.host}:{address.port}{route.filled}", additional_headers=headers):
-                return True
-        except InvalidStatus as refused:
-            return refused.response.status_code != 401
     if PAGE.fullmatch(route.filled) and token is not None:
         session = requests.post(f"{address.url}/page/session", json={"token": token}, timeout=30)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in session.cookies.items())}
+    if route.method == "WS":
+        try:
+            url = f"ws://{address.host}:{address.port}{route.filled}"
+            with connect(url, additional_headers=headers, origin=Origin(address.url)) as socket:
+                if not PAGE.fullmatch(route.filled):
+                    return True
+                return _said(socket) != "unauthorized"  # the page says why in its own language, on an open socket
+        except InvalidStatus as refused:
+            return refused.response.status_code != 401
     url = address.url + route.filled
     answer = requests.request(route.method, url, headers=headers, timeout=30, allow_redirects=False)
     assert answer.status_code < 500 or answer.status_code == 503, f"{route}: {answer.status_code}"
     return answer.status_code != 401
+
+
+def _said(socket: ClientConnection) -> str:
+    """The reason of its end, which comes without our saying anything: nothing is asked for."""
+    try:
+        while True:
+            socket.recv(30)
+    except ConnectionClosed as closed:
+        return closed.rcvd.reason if closed.rcvd else ""
 
 
 def test_every_route_is_in_a_class(opened: tuple[LoudService, Address, list[Route]]) -> None:
