@@ -1,6 +1,5 @@
 """The body of a request: a recording, raw or in a form, or a JSON object; within what it may weigh and take."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import TypeVar
 
@@ -12,7 +11,8 @@ from starlette.requests import ClientDisconnect
 from segue.edges.http.errors import invalid, shown
 from segue.edges.http.form import Form
 from segue.edges.http.upload import Upload
-from segue.errors import RequestInvalid, RequestTooLarge, RequestTooSlow, RequestUnsupported, one_line
+from segue.errors import RequestInvalid, RequestUnsupported, one_line
+from segue.service.caller import Caller, CallerGone
 from segue.settings import Settings
 
 MOST_JSON_BYTES = 2**20
@@ -67,37 +67,12 @@ async def read_json(request: Request, settings: Settings, model: type[_M]) -> _M
 
 async def pieces(request: Request, settings: Settings, *, most_bytes: int) -> AsyncIterator[bytes]:
     """The body as it comes. Raises RequestTooLarge, RequestTooSlow, ClientDisconnect."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most_bytes:
-        raise RequestTooLarge(f"the body has {declared} bytes; at most {most_bytes} are taken")
-    clock = asyncio.get_running_loop().time
-    end_s, got_bytes, more = clock() + settings.body_total_s, 0, True
-    while more:
-        wait_s = min(settings.body_idle_s, end_s - clock())
-        try:
-            async with asyncio.timeout(wait_s):
-                message = await request.receive()
-        except TimeoutError:
-            raise _too_slow(settings, got_bytes, is_idle=wait_s == settings.body_idle_s) from None
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        piece, more = message.get("body", b""), message.get("more_body", False)
-        got_bytes += len(piece)
-        if got_bytes > most_bytes:
-            raise RequestTooLarge(f"the body has more than {most_bytes} bytes, which is the most that is taken")
-        if piece:
+    caller = Caller(request.receive, settings)
+    try:
+        async for piece in caller.pieces(most_bytes=most_bytes, declared=request.headers.get("content-length", "")):
             yield piece
-
-
-def _too_slow(settings: Settings, got_bytes: int, *, is_idle: bool) -> RequestTooSlow:
-    if is_idle:
-        return RequestTooSlow(
-            f"the body stopped after {got_bytes} bytes: nothing came for {settings.body_idle_s:g} s; send it again"
-        )
-    return RequestTooSlow(
-        f"the body took longer than {settings.body_total_s:g} s, and {got_bytes} bytes had come; "
-        "send less, or in a denser format"
-    )
+    except CallerGone as gone:
+        raise ClientDisconnect from gone
 
 
 def _form(headers: Mapping[str, str]) -> Form | None:

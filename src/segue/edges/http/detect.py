@@ -1,13 +1,10 @@
 """``POST /v1/detect``: a recording in, its segments out. ``GET /v1/serving``: what would answer."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import Message
 
 from segue.edges.http import answers, asks
 from segue.edges.http.access import client_of, for_detection, service_of
@@ -37,12 +34,10 @@ from segue.errors import (
     UnknownVersion,
     VersionNotReady,
 )
+from segue.service.caller import Caller, CallerGone
 from segue.speech.formats import FORMATS
 from segue.speech.parameters import MODES, PARAMETERS, parameters_of, range_of
 from segue.speech.presets import NO_PRESET, PRESETS
-
-if TYPE_CHECKING:
-    from segue.service import Answer, Call
 
 router = APIRouter(prefix="/v1", tags=["detection"], dependencies=[for_detection])
 
@@ -124,32 +119,13 @@ async def detect(request: Request) -> Response:
             raise
         call.future.add_done_callback(lambda _: upload.close())
         try:
-            answer = await _outcome(call, request.receive)
+            answer = await Caller(request.receive, service.settings).outcome(call)
+        except CallerGone as gone:
+            raise ClientDisconnect from gone
         except AudioError as error:
             raise upload.named(error) from error
     request.state.facts = answer.facts  # for the log, and for traces
     return await answers.detected(answer, wanted, name=upload.name, request_id=request.state.request_id)
-
-
-async def _outcome(call: "Call", receive: Callable[[], Awaitable[Message]]) -> "Answer":
-    """Wait for it, and for the client to go away: then it is cancelled. Raises ClientDisconnect, and what it raised."""
-    answer = asyncio.wrap_future(call.future)
-    answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # one that came too late is no news
-    gone = asyncio.ensure_future(_gone(receive))
-    try:
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ClientDisconnect
-        return answer.result()
-    finally:
-        gone.cancel()
-        if not answer.done():  # the client is gone, or the server does not wait any longer
-            call.cancel()
-
-
-async def _gone(receive: Callable[[], Awaitable[Message]]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 @router.get(

@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 
 
 APP = "segue.edges.http.app:build"
-ROUTERS = ("segue.edges.stream:router", "segue.edges.realtime.router:router")
+ROUTERS = (
+    "segue.edges.stream:router",
+    "segue.edges.realtime.router:router",
+    "segue.edges.inference_protocol.router:router",
+    "segue.edges.localai:router",
+)
 """Routers that join the app."""
 JOINS = ("segue.edges.metrics.router:join", "segue.edges.tracing:join")
 """What joins the app and listens to the service; the last is the outermost."""
