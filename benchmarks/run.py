@@ -19,6 +19,7 @@ from benchmarks import (
     live_streams,
     readiness,
     service,
+    sharing,
     short_files,
     six_hours,
     start_up,
@@ -83,6 +84,7 @@ def served(run: Run) -> Sections:
     return {
         "service": lambda: service.measure(run.directory, recording, rounds=rounds, seconds=10, scratch=scratch),
         "streams": lambda: live_streams.measure(run.directory, recording, seconds=60, scratch=scratch),
+        "sharing": lambda: sharing.measure(run.directory, recording, seconds=20, scratch=scratch),
         "switching": lambda: switching.measure(recording, switches=run.switches, scratch=scratch),
         "lease": lambda: lease.measure(operations=200_000, rounds=rounds),
         "ready": lambda: readiness.measure(rounds=rounds, scratch=scratch),
@@ -119,7 +121,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10, help="length of the recording")
     parser.add_argument("--hours", type=float, default=10, help="length of the long runs (the live one: at most 6)")
     parser.add_argument("--switches", type=int, default=200, help="how often the serving version is replaced")
-    names = "whole live threads short startup adopt; six sixty ten; service streams switching lease ready"
+    names = "whole live threads short startup adopt; six sixty ten; service streams sharing switching lease ready"
     parser.add_argument("--only", nargs="*", default=[], help=names)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--long", dest="mark", action="store_const", const="bench-long", help="the long runs")
