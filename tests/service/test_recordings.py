@@ -84,6 +84,16 @@ def test_what_is_asked_for_reaches_the_detector() -> None:
     assert found.probabilities is not None
 
 
+def test_a_call_says_how_far_it_is() -> None:
+    """Nothing before it begins; all of its audio, and what its header promised, when it is answered."""
+    call = Call(recording(), Ask("k"))
+    assert (call.heard_ms, call.promised_ms) == (0, None)
+    world = World("a")
+    world.recordings.begin(call)
+    call.future.result(PATIENCE_S)
+    assert (call.heard_ms, call.promised_ms) == (4000, 4000)
+
+
 @pytest.mark.parametrize("on_disk", [False, True], ids=["in memory", "on disk"])
 def test_a_recording_that_keeps_its_decoder_busy_harms_no_version(on_disk: bool, tmp_path: Path) -> None:
     """Millions of empty chunks before any audio: it is refused when it stalls, its thread is free at once, and the

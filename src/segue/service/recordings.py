@@ -87,6 +87,10 @@ class Call:
         self.given_up = 0
         self.fall: Fall | None = None
         """The failure after which it was begun again."""
+        self.heard_ms = 0
+        """Of its audio, so far; begun again it starts from 0."""
+        self.promised_ms: int | None = None
+        """What the recording says of its length."""
 
     def cancel(self) -> None:
         """Nobody waits for it: it is not begun, or ends at its next block of audio. From any thread."""
@@ -125,7 +129,9 @@ class Recordings:
         self._patience = patience
         self._mirror = mirror
         self._heard = heard
-        self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
+        self._lanes: Lanes[Call] = Lanes(
+            self._work, self._again, name="recordings", threads=threads, niceness=_NICENESS
+        )
 
     @property
     def waiting(self) -> int:
@@ -242,8 +248,9 @@ class Recordings:
 def _answer(call: Call, lease: Lease[Engine], reading: Reading, running: Running) -> Answer:
     """Detect. Raises _Gone when nobody waits for it any more; else whatever the model raises, and AudioError."""
 
-    def progress(_heard_ms: int, _promised_ms: int | None) -> None:
+    def progress(heard_ms: int, promised_ms: int | None) -> None:
         running.beat()
+        call.heard_ms, call.promised_ms = heard_ms, promised_ms
         if call.is_gone or lease.outcome is not None:
             raise _Gone
 
