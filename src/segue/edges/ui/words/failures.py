@@ -51,4 +51,17 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "bad_request": ("The page sent what is not understood: {detail}", "页面发送的内容无法识别：{detail}"),
     "body_too_slow": ("Nothing came for too long: {detail}", "长时间没有收到音频：{detail}"),
     "body_too_large": ("Too much was sent at once: {detail}", "一次发送的数据过大：{detail}"),
+    "audio_not_found": (
+        "The file is not there any more, give it again: {detail}",
+        "文件已不存在，请重新上传：{detail}",
+    ),
+    "audio_unreadable": ("The file cannot be read: {detail}", "无法读取文件：{detail}"),
+    "audio_empty": ("The file is empty: {detail}", "文件为空：{detail}"),
+    "audio_undecodable": (
+        "This is not audio, or a format that is not known: {detail}",
+        "不是音频文件，或格式不受支持：{detail}",
+    ),
+    "audio_truncated": ("The file is damaged or not whole: {detail}", "文件损坏或不完整：{detail}"),
+    "no_audio_track": ("There is no sound in the file: {detail}", "文件中没有音轨：{detail}"),
+    "audio_too_long": ("The recording is too long: {detail}", "录音过长：{detail}"),
 }
