@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from segue.edges.ui.door import Door
@@ -60,9 +59,12 @@ class Listening:
         self._door = door
 
     async def listen(self, socket: WebSocket) -> None:
-        """Let a page of ours in, and listen until it leaves. What it cannot have is said in its language."""
+        """Let a page in, and listen until it leaves. What it cannot have is said in its language.
+
+        Pages of other sites do not come so far: the app refuses them (``edges/http/site.py``).
+        """
         language = socket.path_params["language"]
-        if language not in LANGUAGES or not is_own(socket.headers):
+        if language not in LANGUAGES:
             await socket.close(_REFUSED)  # before it is accepted: 403
             return
         await socket.accept()
@@ -169,17 +171,6 @@ class _Session:
         self._outbox += messages
         self._news.set()
         self._room.set()
-
-
-def is_own(headers: Headers) -> bool:
-    """Whether a page of this service asks: browsers name the page's site, and scripts cannot lie about it.
-
-    Without this any site's page could use the service of whoever looks at it. A proxy may say in
-    ``X-Forwarded-Host`` under which name the page was asked for: no script can set that on a WebSocket.
-    """
-    _, _, site = headers.get("origin", "").lower().partition("://")
-    hosts = {headers.get(name, "").lower() for name in ("host", "x-forwarded-host")} - {""}
-    return site in hosts
 
 
 def asked(query: Mapping[str, str]) -> StreamAsk:
