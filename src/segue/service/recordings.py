@@ -129,9 +129,7 @@ class Recordings:
         self._patience = patience
         self._mirror = mirror
         self._heard = heard
-        self._lanes: Lanes[Call] = Lanes(
-            self._work, self._again, name="recordings", threads=threads, niceness=_NICENESS
-        )
+        self._lanes: Lanes[Call] = Lanes(self._work, self._again, name="recordings", threads=threads)
 
     @property
     def waiting(self) -> int:
