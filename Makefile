@@ -13,7 +13,7 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test drills check format fuzz audit bench bench-long bench-service accuracy clean
+.PHONY: help run test drills soak check format fuzz audit bench bench-long bench-service accuracy clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -29,6 +29,9 @@ test: .venv/.installed ## install and run the tests
 
 drills: .venv/.installed ## run the long tests too: minutes each
 	$(BIN)/python -m pytest -m drill $(ARGS)
+
+soak: .venv/.installed ## an hour at half load with changes, disk faults and killed processes (SOAK_S=600: ten minutes)
+	SOAK_S=$(SOAK_S) $(BIN)/python -m pytest -m drill -s tests/e2e/test_soak.py $(ARGS)
 
 check: .venv/.installed-dev ## format, lint, types, layers, then the tests
 	$(BIN)/ruff format --check .
