@@ -19,6 +19,7 @@ from tests.edges.http.server import Address
 from tests.edges.http.service import LoudService, loud_service, model
 from tests.edges.inference_protocol.client import NAME, Client, audio, client_of, post, samples, speaking
 from tests.fakes import loudness_detector
+from tests.hub.loopback import Hub, model_files
 
 
 def detected(values: NDArray[Any], **asked: object) -> list[list[int]]:
@@ -175,6 +176,29 @@ def test_load_switches_and_unload_closes(tmp_path: Path) -> None:
             assert index == {old: "UNAVAILABLE", new: "READY"}
             client.load_model("first", headers=own, query_params={"version": old})
             assert client.infer("first", [audio(samples())]).get_response()["model_version"] == old
+
+
+def test_a_revision_of_a_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a hub, by its ID: the one that was asked for serves, and then answers to that ID."""
+    name = "iic/tuned"
+    with Hub() as hub, loud_service(tmp_path / "home") as service, speaking(service) as address:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
+        hub.models[name] = {"v1": model_files(b"one"), "v2": model_files(b"two")}
+        own = {"Authorization": f"Bearer {service.token}"}
+        with client_of(address) as client:
+            found = []
+            for revision in ("v1", "v2"):
+                client.load_model(name, headers=own, config=f'{{"revision": "{revision}"}}')
+                answer = client.infer(name, [audio(samples())]).get_response()
+                assert (answer["parameters"]["model_id"], answer["parameters"]["revision"]) == (name, revision)
+                found.append(answer["model_version"])
+            assert found[0] != found[1]
+            assert client.get_model_metadata(name)["versions"] == found
+            with pytest.raises(InferenceServerException, match="v9") as refused:
+                client.load_model(name, headers=own, query_params={"revision": "v9"})
+            assert refused.value.status() == "404"
+            assert client.infer(name, [audio(samples())]).get_response()["model_version"] == found[1]
 
 
 def test_what_cannot_be_loaded_changes_nothing(client: Client, service: LoudService) -> None:

@@ -47,6 +47,7 @@ async def _control(request: Request, given: _Given) -> None:
 
 
 _for_detection, _for_control = [Depends(_detection)], [Depends(_control)]
+_UNREADY: dict[int | str, Any] = {status: DOCUMENTED[status] for status in (404, 503)}
 
 
 def _json(value: object, status: int = 200) -> Response:
@@ -91,7 +92,7 @@ async def live() -> Response:
     return _json({"live": True})
 
 
-@router.get("/health/ready", summary="Whether a version serves", response_model=None, responses={503: DOCUMENTED[503]})
+@router.get("/health/ready", summary="Whether a version serves", response_model=None, responses=_UNREADY)
 async def ready(request: Request) -> Response:
     """Whether a warmed version serves; else what the service waits for."""
     service = _service(request)
@@ -99,14 +100,19 @@ async def ready(request: Request) -> Response:
 
 
 @router.get(
-    "/models/{model:path}/versions/{version}/ready", summary="Whether a version can be asked", response_model=None
+    "/models/{model:path}/versions/{version}/ready",
+    summary="Whether a version can be asked",
+    response_model=None,
+    responses=_UNREADY,
 )
 async def version_ready(request: Request, model: str, version: str) -> Response:
     """Whether it is loaded and warmed."""
     return _readiness({"name": model}, models.unready(_service(request), model, version))
 
 
-@router.get("/models/{model:path}/ready", summary="Whether a model can be asked", response_model=None)
+@router.get(
+    "/models/{model:path}/ready", summary="Whether a model can be asked", response_model=None, responses=_UNREADY
+)
 async def model_ready(request: Request, model: str) -> Response:
     """Whether something serves that answers to this name."""
     return _readiness({"name": model}, models.unready(_service(request), model, None))
