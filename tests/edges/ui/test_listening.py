@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -117,6 +118,27 @@ def test_a_switch_is_told_and_leaves_no_gap(tmp_path: Path) -> None:
         assert 0 < changed["at_ms"] <= 500
         page.connection.send("finish")
         assert page.hear("finished")["duration_ms"] == 4_000
+
+
+def test_the_log_s_line_has_the_facts_of_the_stream(tmp_path: Path) -> None:
+    """The version and the mode that decided last, and the seconds heard."""
+    with loud_service(tmp_path / "home") as service:
+        version = service.serve(model(tmp_path, "one"))
+        app = build(service)
+        join(app, service)
+        facts: dict[str, Any] = {}
+
+        async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+            facts.update(scope["state"]["facts"])
+
+        with serving(noting) as address:
+            with client(address, f"rate={RATE}&mode=tight") as page:
+                page.say(voice())
+                page.connection.send("finish")
+                page.hear("finished")
+            until(lambda: bool(facts))
+        assert facts == {"version": version, "mode": "tight", "audio_s": 4.0}
 
 
 def test_a_page_that_goes_away_leaves_nothing(tmp_path: Path) -> None:

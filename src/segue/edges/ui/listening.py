@@ -87,6 +87,8 @@ class _Session:
         self._language = language
         self._idle_s = service.settings.stream_idle_s
         self._most_samples = _MOST_WAITING_S * (ask.sample_rate or 1)
+        self._facts: dict[str, str | float] = {}
+        socket.state.facts = self._facts  # for the log, and for traces
         self._outbox: deque[Message] = deque()
         self._news, self._room = asyncio.Event(), asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -141,6 +143,7 @@ class _Session:
             self._room.set()
             if not messages:
                 continue
+            self._note(messages)
             async with asyncio.timeout(self._idle_s):  # who reads nothing for so long is gone
                 await self._socket.send_text(told(messages, self._language))
             is_over = any(isinstance(each, Finished) or (isinstance(each, Failed) and each.final) for each in messages)
@@ -153,6 +156,14 @@ class _Session:
         except TimeoutError:
             message = f"what was sent was not detected within {self._idle_s:g} s: start again later"
             raise Overloaded(message, retry_after_s=5) from None
+
+    def _note(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            match message:
+                case Opened(model, mode) | ModelChanged(_, model, _, mode):
+                    self._facts |= {"version": model.version or "", "mode": mode}
+                case Finished(duration_ms):
+                    self._facts["audio_s"] = duration_ms / 1000
 
     def _is_full(self) -> bool:
         live = self._live
