@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from segue.errors import Overloaded, ShuttingDown, TooManyRequests
-from segue.service.admission import Admission
+from segue.service.admission import Admission, admissions
 from segue.service.rate import Rate
+from segue.settings import read_settings
 from tests.swap.threads import PATIENCE_S, crowd, hectic, shaken
 
 
@@ -49,6 +50,20 @@ def test_who_comes_too_often_is_refused_though_there_is_room() -> None:
         with streams.place("b"):
             pass
     assert [(each.taken, each.refused) for each in (recordings, streams)] == [(0, 1), (0, 1)]
+
+
+def test_a_batch_takes_no_place_of_a_stream_nor_a_stream_of_a_batch() -> None:
+    """Of one client: its share of recordings full, its streams are let in, and the other way round; others have more."""
+    given = read_settings(max_requests=4, max_requests_per_client=3, max_streams=4, max_streams_per_client=2)
+    recordings, streams = admissions(given)
+    for full, most, other in ((recordings, 3, streams), (streams, 2, recordings)):
+        with ExitStack() as stack:
+            for _ in range(most):
+                stack.enter_context(full.place("a"))
+            with pytest.raises(TooManyRequests):
+                full.place("a").__enter__()
+            stack.enter_context(other.place("a"))
+            stack.enter_context(full.place("b"))
 
 
 def test_a_place_comes_back_when_the_work_fails() -> None:
