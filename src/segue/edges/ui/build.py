@@ -15,7 +15,7 @@ from segue.edges.ui import compare, detect, live, models
 from segue.edges.ui.door import Door
 from segue.edges.ui.files import text_of
 from segue.edges.ui.room import Room
-from segue.edges.ui.waiting import TOKEN_SCRIPT
+from segue.edges.ui.waiting import ICON, TOKEN_SCRIPT
 from segue.edges.ui.words import LANGUAGES, Words
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def build(service: "Service", door: Door) -> FastAPI:
             path=f"/{language}",
             theme=theme,
             css=text_of("page.css"),
-            head=TOKEN_SCRIPT,
+            head=ICON + TOKEN_SCRIPT,
             footer_links=[],
             run_history=False,
             ssr_mode=False,

@@ -4,9 +4,16 @@ from html import escape
 
 from starlette.responses import HTMLResponse
 
+ICON = (
+    '<link rel="icon" href="data:image/svg+xml,'
+    "%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath stroke='%232563a8' stroke-width='2' "
+    "stroke-linecap='round' d='M2 7v2M5 4v8M8 6v4M11 2v12M14 6v4'/%3E%3C/svg%3E\">"
+)
+"""For the head of every page: a waveform, in the address itself, so that nothing is asked for."""
+
 _FRAME = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Segue</title>{head}
+<title>Segue</title>{icon}{head}
 <style>
 :root {{ color-scheme: light dark; font: 1.1rem/1.6 system-ui, sans-serif; }}
 body {{ max-width: 36rem; margin: 15vh auto; padding: 0 1rem; }}
@@ -50,11 +57,13 @@ if (segueGiven) {
 def waiting(failure: str) -> HTMLResponse:
     """503: not yet, and the browser looks again by itself; or not at all, and why."""
     if failure:
-        return HTMLResponse(_FRAME.format(head="", body=f"<p>{escape(failure)}</p>"), 503)
+        return HTMLResponse(_FRAME.format(icon=ICON, head="", body=f"<p>{escape(failure)}</p>"), 503)
     head = '<meta http-equiv="refresh" content="1">'
-    return HTMLResponse(_FRAME.format(head=head, body=_WAIT), 503, {"Retry-After": "1", "Cache-Control": "no-store"})
+    return HTMLResponse(
+        _FRAME.format(icon=ICON, head=head, body=_WAIT), 503, {"Retry-After": "1", "Cache-Control": "no-store"}
+    )
 
 
 def closed() -> HTMLResponse:
     """401: a form for the token."""
-    return HTMLResponse(_FRAME.format(head=TOKEN_SCRIPT, body=_LOGIN), 401, {"Cache-Control": "no-store"})
+    return HTMLResponse(_FRAME.format(icon=ICON, head=TOKEN_SCRIPT, body=_LOGIN), 401, {"Cache-Control": "no-store"})
