@@ -21,7 +21,7 @@ from segue.edges.realtime.turn_detection import TurnDetection
 from segue.speech.detector import Detector
 from segue.speech.stream import DetectorStream
 from tests.edges.realtime.talking import RATE, at_rate, client, encoded, hear, pair, raw, said, told
-from tests.edges.streaming import Running, running
+from tests.edges.streaming import PATIENCE_S, Running, running
 from tests.service.voices import Weights, talk
 
 pytestmark = pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
@@ -362,7 +362,7 @@ def test_fifty_sessions_at_once_with_switches_and_abrupt_ends(tmp_path: Path) ->
         server.service.serve("0")
 
         async def session(openai: AsyncOpenAI, number: int) -> None:
-            async with openai.realtime.connect() as connection:
+            async with openai.realtime.connect(websocket_connection_options={"open_timeout": 60}) as connection:
                 for piece in pieces(heard.tobytes(), lambda: 4_801):
                     await connection.input_audio_buffer.append(audio=encoded(piece))
                 if number % 2:
@@ -419,7 +419,7 @@ def _frame(payload: bytes) -> bytes:
 def _deaf(server: Running) -> socket.socket:
     """A session whose client reads nothing."""
     deaf = socket.socket()
-    deaf.settimeout(0.5)
+    deaf.settimeout(PATIENCE_S)
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     deaf.connect((server.host, server.port))
     lines = (
@@ -432,4 +432,5 @@ def _deaf(server: Running) -> socket.socket:
     )
     deaf.sendall("".join(f"{line}\r\n" for line in (*lines, "")).encode())
     assert b" 101 " in deaf.recv(64)
+    deaf.settimeout(0.5)
     return deaf
