@@ -53,7 +53,7 @@ def test_who_comes_too_often_is_refused_though_there_is_room() -> None:
 
 
 def test_a_batch_takes_no_place_of_a_stream_nor_a_stream_of_a_batch() -> None:
-    """Of one client: its share of recordings full, its streams are let in, and the other way round; others have room."""
+    """Of one client: its share of recordings full, its streams are let in, and the other way round."""
     given = read_settings(max_requests=4, max_requests_per_client=3, max_streams=4, max_streams_per_client=2)
     recordings, streams = admissions(given)
     for full, most, other in ((recordings, 3, streams), (streams, 2, recordings)):

@@ -213,7 +213,7 @@ async def _deny(websocket: WebSocket, response: Response) -> None:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status, path, headers = error.status_code, printable(request.url.path), dict(error.headers or {})
+    status, path, headers = error.status_code, printable(request.scope["path"]), dict(error.headers or {})
     code = http.HTTPStatus(status).phrase.lower().replace(" ", "_")
     message = printable(one_line(error.detail))
     if status == 404:
@@ -225,14 +225,15 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _not_found(connection: HTTPConnection) -> Response:
-    message = f"{printable(connection.url.path)}: there is nothing of that name; /docs lists what there is"
+    path = printable(connection.scope["path"])  # its url is made of the query too, and fails where that is no UTF-8
+    message = f"{path}: there is nothing of that name; /docs lists what there is"
     return _answer(404, "not_found", message, connection.state.request_id)
 
 
 def _methods(request: Request, allowed: str) -> str:
     """Of every route of this path that the document has: Starlette names those of the first only."""
     paths: Mapping[str, Mapping[str, object]] = request.app.openapi()["paths"]
-    found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.url.path)]
+    found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.scope["path"])]
     return ", ".join(sorted(name.upper() for methods in found for name in methods)) or allowed
 
 
