@@ -285,10 +285,16 @@ def test_what_is_wrong_with_the_microphone_is_said(opened: Browser, address: Add
 
 
 def test_what_is_wrong_with_the_service_is_said(opened: Browser, tmp_path: Path) -> None:
-    """No version ready, no place left, a model that fails for a while, and a service that is gone."""
-    with loud_service(tmp_path / "home", max_streams=1) as service, page_of(service) as address:
-        with live(opened, address) as visitor:
-            alert = visitor.page.locator(".live [role=alert]")
+    """No version ready, no place left, a model that fails for a while, a service that ends, and one that is gone."""
+    with (
+        loud_service(tmp_path / "home", max_streams=1) as service,
+        visit(opened, Address("", 0), locale="en-US") as visitor,
+    ):
+        alert = visitor.page.locator(".live [role=alert]")
+        with page_of(service) as address:
+            visitor.address = address
+            visitor.open("/")
+            visitor.tab("Live")
             begin(visitor)
             alert.get_by_text("No version is ready yet").wait_for()
             service.serve(model(tmp_path, "one"))
@@ -307,25 +313,15 @@ def test_what_is_wrong_with_the_service_is_said(opened: Browser, tmp_path: Path)
             service.serve(model(tmp_path, "two"))
             decided = heard(visitor)["decidedMs"]
             wait(visitor, f"h.decidedMs > {decided + 300} && h.gaps === 0")
-            service.refuse_new_work()
+            service._rounds.shut()
             alert.get_by_text("being stopped").wait_for()
             visitor.page.get_by_role("button", name="Start listening").wait_for()
-            assert visitor.complaints == []
-        until(lambda: service.status().streams.open == 0)
-
-
-def test_a_server_that_is_gone_is_said(opened: Browser, tmp_path: Path) -> None:
-    """And the microphone is let go."""
-    with loud_service(tmp_path / "home") as service:
-        service.serve(model(tmp_path, "one"))
-        with visit(opened, Address("", 0), locale="en-US") as visitor:
-            with page_of(service) as address:
-                visitor.address = address
-                visitor.open("/")
-                visitor.tab("Live")
-                begin(visitor)
-                wait(visitor, "h && h.decidedMs > 100")
-            visitor.page.locator(".live [role=alert]").get_by_text("connection to the service is lost").wait_for()
+            assert "goes on" not in alert.inner_text()
+            until(lambda: service.status().streams.open == 0)
+        begin(visitor)
+        alert.get_by_text("connection to the service is lost").wait_for()
+        visitor.page.get_by_role("button", name="Start listening").wait_for()
+        assert visitor.complaints == []
 
 
 def test_what_is_said_is_escaped_and_every_control_has_a_label() -> None:

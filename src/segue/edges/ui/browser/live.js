@@ -153,6 +153,10 @@ function onNews(message) {
       fail(message.text);
       return;
     }
+    if (message.code === "shutting_down") {
+      say(message.text, "alert"); // the service ends the stream next
+      return;
+    }
     const text = filled(words.goes_on, { text: message.text });
     happened(text);
     say(text, "alert");
