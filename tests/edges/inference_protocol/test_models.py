@@ -52,6 +52,15 @@ def test_what_can_be_asked(service: LoudService, tmp_path: Path) -> None:
     assert metadata(service, str(tmp_path / "first"), first)["versions"] == [first]
 
 
+def test_readiness_tells_strangers_no_names(service: LoudService, tmp_path: Path) -> None:
+    """It is open to everybody: what there is instead of what was asked for is not said."""
+    first = service.serve(model(tmp_path, "first"))
+    for name, version in (("other", None), ("other", "v0"), ("fsmn-vad", "v0"), ("other", first)):
+        with pytest.raises(ModelNotFound) as refused:
+            unready(service, name, version)
+        assert not any(word in str(refused.value) for word in ("first", "fsmn-vad", str(tmp_path)))
+
+
 def test_a_version_is_of_its_model(service: LoudService, tmp_path: Path) -> None:
     """The service's own name stands for all; another name only for versions of that model."""
     first, second = service.serve(model(tmp_path, "first")), service.serve(model(tmp_path, "second"))

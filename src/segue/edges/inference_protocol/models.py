@@ -50,12 +50,14 @@ def metadata(service: "Service", name: str, version: str | None) -> dict[str, An
 
 
 def unready(service: "Service", name: str, version: str | None) -> str:
-    """Why it cannot be asked now; empty when it can. Raises ModelNotFound, UnknownVersion."""
+    """Why it cannot be asked now; empty when it can. Raises ModelNotFound, naming nothing: anybody may ask."""
+    try:
+        found = _named(service, name, version)
+    except (ModelNotFound, UnknownVersion):
+        raise ModelNotFound("there is nothing of that name; the metadata and the index say what there is") from None
     if version is None:
-        check_served(service, name)
         return "" if service.ready else service.waits_for
-    (known,) = _named(service, name, version)
-    return "" if known.state is State.READY else f"version {version} is {known.state.value}"
+    return "" if found[0].state is State.READY else f"version {version} is {found[0].state.value}"
 
 
 def index(service: "Service", *, ready: bool) -> list[dict[str, Any]]:
