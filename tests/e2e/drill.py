@@ -16,9 +16,9 @@ from tests.e2e.truth import Switch
 from tests.e2e.variants import Variant
 
 
-def small(size: object) -> Any:
+def small(size: object, *, timeout_s: int = 120) -> Any:
     """The small form of a test, in ``make test``: seconds."""
-    return pytest.param(size, id="small")
+    return pytest.param(size, marks=pytest.mark.timeout(timeout_s), id="small")
 
 
 def full(size: object, *, timeout_s: int = 3600) -> Any:

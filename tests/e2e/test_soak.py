@@ -66,8 +66,7 @@ LONG = Soak(LONG_S, 24, every_s=10, look_s=10, stay_s=300, measured_s=8, clients
 SHORT = Soak(8, 6, every_s=0.5, look_s=0.5, stay_s=60, measured_s=0.5, clients=4, streams=6, faults=4)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("size", [small(SHORT), full(LONG, timeout_s=int(LONG_S) + 1800)])
+@pytest.mark.parametrize("size", [small(SHORT, timeout_s=300), full(LONG, timeout_s=int(LONG_S) + 1800)])
 def test_nothing_gives(size: Soak, tmp_path: Path, model_directory: Path, long_speech: Samples) -> None:
     """At half load, with a change every few seconds among versions here and in processes of their own, while the disk
     fails and such processes are killed: no request fails, no stream breaks, all is as the version that answered makes
@@ -264,8 +263,15 @@ class Users:
                         operator.step()
                         time.sleep(max(0, step_s + self._size.every_s - time.monotonic()))  # when the next one is due
                 self._checker.submit(self._check, clients, streams.heard)
-                wrong = len(operator.problems) + len(self.problems)
-                report("So far", problems=wrong, rate=f"{rate:.1f}", **operator.figures, **watch.last)
+                wrong = [*operator.problems, *self.problems]
+                report(
+                    "So far",
+                    problems=len(wrong),
+                    the_last=wrong[-1:],
+                    rate=f"{rate:.1f}",
+                    **operator.figures,
+                    **watch.last,
+                )
         self._checker.submit(self._check, None, stayers.heard)
 
     def done(self) -> None:
