@@ -45,11 +45,14 @@ async function segueToken(token) {
   });
   return answer.ok;
 }
-const segueGiven = new URLSearchParams(location.hash.slice(1)).get("token");
-if (segueGiven) {
+function segueTake() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return;
   history.replaceState(null, "", location.pathname + location.search);
-  segueToken(segueGiven).then(() => location.reload());
+  segueToken(given).then(() => location.reload());
 }
+addEventListener("hashchange", segueTake);  // the link, given to a page that is open already
+segueTake();
 </script>"""
 """For the head of every page: takes the token from the address, and gives it in."""
 
