@@ -357,12 +357,13 @@ def test_who_reads_nothing_is_not_read_either(tmp_path: Path, flood: str) -> Non
 def test_fifty_sessions_at_once_with_switches_and_abrupt_ends(tmp_path: Path) -> None:
     """Every second one is cut off in the middle; the others are told the same; nothing is left of any."""
     said_by: list[list[tuple[str, int]]] = []
+    patient: Any = {"open_timeout": 60}
     heard = at_rate(talk(3, 3.0))
     with running(tmp_path) as server:
         server.service.serve("0")
 
         async def session(openai: AsyncOpenAI, number: int) -> None:
-            async with openai.realtime.connect(websocket_connection_options={"open_timeout": 60}) as connection:
+            async with openai.realtime.connect(websocket_connection_options=patient) as connection:
                 for piece in pieces(heard.tobytes(), lambda: 4_801):
                     await connection.input_audio_buffer.append(audio=encoded(piece))
                 if number % 2:
