@@ -25,12 +25,20 @@ def test_what_is_left_open_is_the_versions_own() -> None:
 )
 def test_only_what_decides_in_the_mode_is_asked(mode: str, names: set[str]) -> None:
     """A number that stayed in a field of another mode is no mistake."""
-    numbers = (0.5, 700.0, 0.6, 0.5, 200.0)
+    numbers = ("0.5", "700", " 0.6 ", "0.5", "200")
     ask = asked(mode=mode, numbers=numbers, channels="split", preset="noisy")
     assert set(ask.asked) == names | {"preset"} | ({"mode"} if mode else set())
     assert ask.split
     if mode != "nonsense":
         Rules.of({}).asking(ask.asked)
+
+
+def test_an_empty_field_is_left_open() -> None:
+    """And 0 is a number."""
+    assert dict(asked(mode="classic", numbers=("0", " ", "", None, "")).asked) == {
+        "mode": "classic",
+        "speech_noise_thres": "0",
+    }
 
 
 def test_every_preset_can_be_chosen() -> None:

@@ -124,6 +124,38 @@ def test_each_thing_that_goes_wrong_is_said(
     expect(page.locator("#detect-said").get_by_role("status")).to_contain_text("clip.wav: 1 segment,")
 
 
+def test_mode_and_thresholds_are_asked_for(
+    loud: LoudService, loud_page: Page, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Those of the mode that is chosen; a number that is none is refused in one line."""
+    page, said = loud_page, loud_page.locator("#detect-said")
+    if not loud.ready:
+        loud.serve(model(tmp_path_factory.mktemp("models"), "d"))
+    path = tmp_path / "stereo.wav"
+    path.write_bytes(recording(seconds=4, channels=2))
+    give(page, path)
+    page.get_by_role("button", name="Mode and thresholds").click()
+    for label, choice in (("Mode", "tight"), ("Channels", "each by itself")):
+        page.get_by_label(label, exact=True).click()
+        page.get_by_role("option", name=choice, exact=True).click()
+    page.get_by_label("speech_noise_thres").fill("0.1")
+    page.get_by_label("min_silence_duration_ms").fill("x")
+    detect(page)
+    expect(said.get_by_role("alert")).to_contain_text("min_silence_duration_ms='x' (request): a whole number")
+    page.get_by_label("min_silence_duration_ms").fill("90")
+    detect(page)
+    expect(said).to_contain_text("mode tight")
+    expect(page.locator("#detect-picture .group")).to_have_count(2)
+    assert [row[:4] for row in rows(page)] == [
+        ["1", "1", "0.970", "2.020"],
+        ["2", "1", "2.970", "4.000"],
+        ["1", "2", "0.000", "1.020"],
+        ["2", "2", "1.970", "3.020"],
+    ]
+    page.reload()
+    page.get_by_role("tab").first.wait_for()
+
+
 def test_a_long_recording_shows_how_far_it_is_and_is_cancelled(
     loud: LoudService, loud_page: Page, tmp_path: Path
 ) -> None:
@@ -191,7 +223,7 @@ def test_what_the_microphone_hears_is_detected(opened: Browser, address: Address
     with visit(opened, address, locale="zh-CN", permissions=["microphone"]) as visitor:
         page = visitor.open("/zh/").page
         page.locator("button.record-button").first.click()
-        page.wait_for_timeout(4000)
+        page.locator("time.duration", has_text=re.compile("0:0[5-9]")).first.wait_for()
         page.locator("button.stop-button").first.click()
         page.locator("#detect-microphone").wait_for(state="attached")
         page.locator("audio, .waveform-container").first.wait_for(state="attached")

@@ -1,6 +1,7 @@
 """What the controls say -> what is asked of the service."""
 
 import secrets
+from collections.abc import Sequence
 
 from segue.service import Ask
 from segue.speech.parameters import MODES, parameters_of
@@ -12,9 +13,7 @@ NUMBERS = ("speech_noise_thres", "max_end_silence_time", "threshold", "neg_thres
 _KEY = 8
 
 
-def asked(
-    *, mode: str = "", preset: str = "", channels: str = "mix", numbers: tuple[float | None, ...] = (None,) * 5
-) -> Ask:
+def asked(*, mode: str = "", preset: str = "", channels: str = "mix", numbers: Sequence[str | None] = ("",) * 5) -> Ask:
     """Empty is left open; of the ``NUMBERS`` only those that decide something in a mode that is named are asked for.
 
     Whoever calls without our page may give anything: what is no mode or preset, the service refuses.
@@ -25,8 +24,8 @@ def asked(
     if preset:
         wanted["preset"] = preset
     deciding = parameters_of(mode) if mode in MODES else NUMBERS
-    given = zip(NUMBERS, numbers, strict=True)
-    wanted |= {name: value for name, value in given if value is not None and name in deciding}
+    given = ((name, (value or "").strip()) for name, value in zip(NUMBERS, numbers, strict=True))
+    wanted |= {name: value for name, value in given if value and name in deciding}
     return Ask(
         key=secrets.token_hex(_KEY),
         split=channels == "split",

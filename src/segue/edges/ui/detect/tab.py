@@ -32,7 +32,7 @@ def build(room: Room, tab: gradio.Tab) -> None:
     drawing = picture(room.words, elem_id="detect-picture")
     rows = gradio.HTML(js_on_load=text_of("detect.js"), elem_id="detect-rows", **look)
     files = gradio.File(label=room.words("downloads"), file_count="multiple", interactive=False, visible=False)
-    enabled, disabled = (gradio.Button(interactive=so) for so in (True, False))
+    enabled, disabled = (gradio.update(interactive=so) for so in (True, False))
     working = go.click(lambda: enabled, outputs=cancel, **_UNSEEN).then(
         _detecting(room), [file, record, *options], [said, drawing, rows, files], **_UNSEEN
     )
@@ -73,8 +73,9 @@ def _options(room: Room) -> list[gradio.components.Component]:
                 [(words("mix"), "mix"), (words("split"), "split")], value="mix", label=words("channels")
             )
         with gradio.Row():
-            numbers = [
-                gradio.Number(None, label=words(name), placeholder=words("own"), min_width=200) for name in NUMBERS
+            numbers = [  # as text: a field for numbers shows 0 where it is empty
+                gradio.Textbox("", label=words(name), placeholder=words("own"), max_lines=1, min_width=200)
+                for name in NUMBERS
             ]
     return [mode, preset, channels, *numbers]
 
@@ -89,10 +90,10 @@ def _detecting(room: Room) -> Any:
         mode: str,
         preset: str,
         channels: str,
-        *numbers: float | None,
+        *numbers: str | None,
     ) -> Iterator[tuple[Any, ...]]:
         for step in _steps(room, uploaded or recorded, mode, preset, channels, numbers, request=request):
-            yield step.said, step.picture, step.rows, gradio.File(value=step.files, visible=bool(step.files))
+            yield step.said, step.picture, step.rows, gradio.update(value=step.files, visible=bool(step.files))
 
     return detect
 
@@ -103,7 +104,7 @@ def _steps(
     mode: str,
     preset: str,
     channels: str,
-    numbers: Sequence[float | None],
+    numbers: Sequence[str | None],
     *,
     request: gradio.Request,
 ) -> Iterator[Shown]:
@@ -115,5 +116,5 @@ def _steps(
     if not path:
         yield Shown(message(room.words("no_file"), is_bad=True))
         return
-    ask = asked(mode=mode, preset=preset, channels=channels, numbers=tuple(numbers))
+    ask = asked(mode=mode, preset=preset, channels=channels, numbers=numbers)
     yield from shown(room, client, Path(path), ask)

@@ -7,9 +7,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "record": ("Or record", "或录音"),
     "limits": (
         "Any format with sound in it: wav, flac, mp3, m4a, ogg, amr, webm, mp4, mkv …; up to {size} and {hours} hours. "
-        "It is deleted after an hour.",
+        "It is deleted within two hours.",
         "支持任何含音轨的格式：wav、flac、mp3、m4a、ogg、amr、webm、mp4、mkv 等；"
-        "最大 {size}、{hours} 小时；一小时后删除。",
+        "最大 {size}、{hours} 小时；两小时内删除。",
     ),
     "no_microphone": (
         "This browser gives no microphone here: the address is neither of this machine nor encrypted. Open the page at "
