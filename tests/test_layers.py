@@ -27,6 +27,10 @@ LONG_FOR_A_REASON: dict[str, str] = {
 
 # What is tested elsewhere than in its mirror, and why.
 WITHOUT_A_MIRROR = {
+    **{
+        f"edges/ui/words/{table}.py": "a table only: tests/edges/ui/words/test_words.py holds all of them"
+        for table in ("compare", "detect", "failures", "frame", "live", "models", "picture")
+    },
     "hub/resolved.py": "declarations only: what is in them is tested where they are made, in test_resolver.py",
     "speech/scorer.py": "protocols only: tests/contract holds every Scorer against them",
 }
