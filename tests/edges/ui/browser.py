@@ -16,7 +16,7 @@ from segue.edges.ui.router import join
 from segue.service import Service
 from tests.edges.http.server import Address, serving
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
