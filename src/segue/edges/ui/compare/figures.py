@@ -1,7 +1,7 @@
 """What was compared, as tables."""
 
 from segue.edges.ui.compare.compared import Compared
-from segue.edges.ui.models.markup import Markup, tag
+from segue.edges.ui.markup import Markup, tag
 from segue.edges.ui.words import Words
 
 _MOST_ROWS = 200

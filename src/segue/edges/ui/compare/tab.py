@@ -12,7 +12,7 @@ from segue.edges.ui.compare import elsewhere
 from segue.edges.ui.compare.compared import compared
 from segue.edges.ui.compare.figures import tables
 from segue.edges.ui.compare.side import Side, controls, versions
-from segue.edges.ui.models.markup import tag
+from segue.edges.ui.markup import tag
 from segue.edges.ui.picture import Track, drawn, picture
 from segue.edges.ui.room import Room
 from segue.errors import SegueError

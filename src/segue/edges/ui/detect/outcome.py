@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from segue.edges.ui.models.markup import Markup, joined, tag
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.words import Words
 from segue.speech.detection import Detection
 

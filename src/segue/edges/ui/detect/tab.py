@@ -10,7 +10,7 @@ from segue.edges.ui.detect.asked import NUMBERS, asked, presets
 from segue.edges.ui.detect.outcome import message
 from segue.edges.ui.detect.work import Shown, shown
 from segue.edges.ui.files import text_of
-from segue.edges.ui.models.markup import tag
+from segue.edges.ui.markup import tag
 from segue.edges.ui.picture import picture
 from segue.edges.ui.room import Room
 from segue.errors import SegueError

@@ -9,7 +9,7 @@ from typing import Any
 
 from segue.edges.ui.detect.downloads import written
 from segue.edges.ui.detect.outcome import clock, message, table, told
-from segue.edges.ui.models.markup import joined
+from segue.edges.ui.markup import joined
 from segue.edges.ui.picture import Track, drawn
 from segue.edges.ui.room import Room
 from segue.errors import SegueError

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.models.figures import duration
-from segue.edges.ui.models.markup import Markup, joined, tag
 from segue.edges.ui.models.reasons import detail
 from segue.edges.ui.room import Room
 from segue.edges.ui.words import Words

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
+from segue.edges.ui.markup import Markup, tag
 from segue.edges.ui.models.figures import amount
-from segue.edges.ui.models.markup import Markup, tag
 from segue.edges.ui.models.traffic import MOMENTS, STEP_S, Course
 from segue.edges.ui.words import Words
 

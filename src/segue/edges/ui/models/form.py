@@ -3,8 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.models.charts import charts
-from segue.edges.ui.models.markup import Markup, joined, tag
 from segue.edges.ui.words import Words
 from segue.errors import StoreError
 from segue.hub import CATALOG

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from segue.edges.ui.markup import Markup, tag
 from segue.edges.ui.models.figures import UNKNOWN, model_name
-from segue.edges.ui.models.markup import Markup, tag
 from segue.edges.ui.models.reasons import reason, states
 from segue.edges.ui.words import Words
 from segue.speech.names import printable

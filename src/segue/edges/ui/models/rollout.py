@@ -2,8 +2,8 @@
 
 import math
 
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.models.figures import amount, duration, share
-from segue.edges.ui.models.markup import Markup, joined, tag
 from segue.edges.ui.models.reasons import reason
 from segue.edges.ui.words import Words
 from segue.service.mirror import MirrorReport

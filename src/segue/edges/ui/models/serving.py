@@ -1,7 +1,7 @@
 """What serves now, in a few lines, and the way back."""
 
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.models.figures import duration, megabytes, model_name, share
-from segue.edges.ui.models.markup import Markup, joined, tag
 from segue.edges.ui.words import Words
 from segue.service.status import Status, VersionReport
 from segue.swap import VersionId

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from segue.edges.ui.markup import Markup, joined, tag
 from segue.edges.ui.models.figures import amount, clock, megabytes, share
-from segue.edges.ui.models.markup import Markup, joined, tag
 from segue.edges.ui.models.serving import named
 from segue.edges.ui.words import Words
 from segue.service.status import Status, VersionReport

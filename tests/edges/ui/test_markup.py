@@ -2,7 +2,7 @@
 
 import pytest
 
-from segue.edges.ui.models.markup import Markup, joined, tag
+from segue.edges.ui.markup import Markup, joined, tag
 
 
 def test_text_and_values_are_escaped() -> None:
