@@ -13,7 +13,7 @@ CHECK_PYTHON := import sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.ex
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test drills soak check format fuzz audit bench bench-long bench-service accuracy clean
+.PHONY: help run test drills soak check format fuzz audit bench bench-long bench-service accuracy screenshots clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile | expand -t 22
@@ -61,6 +61,9 @@ bench-service: .bench/.installed ## measure the service beside the usual design 
 
 accuracy: .bench/.installed ## measure how right it is beside the peers, and which presets earn their place, some minutes
 	.bench/bin/python -m benchmarks.accuracy $(ARGS)
+
+screenshots: .venv/.installed ## take the pictures of the page in docs/images anew
+	SEGUE_SCREENSHOTS=docs/images $(BIN)/python -m pytest tests/edges/ui/test_pictures_of_it.py
 
 clean: ## remove all that these targets made, the tests' copy of the model included
 	rm -rf .venv .bench .fuzz .audit .sample .model-store build dist
