@@ -4,23 +4,19 @@ Errors have OpenAI's form, as LocalAI's do: ``{"error": {"code", "message", "typ
 """
 
 import json
-import logging
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Depends, Request, Security
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from segue.errors import AudioError, Refusal, RequestInvalid, RequestUnsupported, SegueError, one_line
+from segue.errors import AudioError, RequestInvalid, RequestUnsupported
 from segue.service import Answer, Ask
-from segue.service.caller import Caller, CallerGone, of_samples
+from segue.service.caller import Caller, of_samples
 from segue.service.number_json import parsed
 from segue.service.served_names import check_served
 from segue.speech.names import printable
@@ -30,13 +26,10 @@ from segue.speech.wav import to_wav
 if TYPE_CHECKING:
     from segue.service import Service
 
-_LOG = logging.getLogger(__name__)
-
 MOST_BYTES = 32 * 2**20
 """Of a body: a minute and a half of samples in all their digits. It is kept in memory."""
 
 RATE_HZ = 16_000
-_RETRY_AFTER_S = 2
 _SHOWN = 80
 _INLINE_SAMPLES = 10_000
 
@@ -76,35 +69,22 @@ class Vad(BaseModel):
     audio: list[float] = Field(description="Samples of 16 kHz, full scale at ±1.")
 
 
-class LocalAIRoute(APIRoute):
-    """A route whose errors have LocalAI's form, those of its door too."""
-
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # as FastAPI documents it
-        """Wrap it."""
-        handle = super().get_route_handler()
-
-        async def answered(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except SegueError as error:
-                return _respond(error, request)
-            except CallerGone as gone:
-                raise ClientDisconnect from gone
-
-        return answered
-
-
 _Given = Annotated[
     HTTPAuthorizationCredentials | None,
     Security(HTTPBearer(auto_error=False, scheme_name="token", description="The content of `$SEGUE_HOME/token`.")),
 ]
 
 
+async def _in_its_form(request: Request) -> None:
+    """Errors, those of the door too."""
+    request.state.error_body = _error_body
+
+
 async def _detection(request: Request, given: _Given) -> None:
     request.app.state.service.access.detection(given.credentials if given else None)
 
 
-router = APIRouter(prefix="/v1", tags=["localai"], route_class=LocalAIRoute, dependencies=[Depends(_detection)])
+router = APIRouter(prefix="/v1", tags=["localai"], dependencies=[Depends(_in_its_form), Depends(_detection)])
 
 _SAID = {
     400: "No JSON of this form.",
@@ -198,16 +178,9 @@ def _answer(answer: Answer) -> Response:
     return Response(json.dumps({"segments": segments}).encode(), headers=headers, media_type="application/json")
 
 
-def _respond(error: SegueError, request: Request) -> Response:
-    status: int = request.app.state.status_of(error)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status == 503 or isinstance(error, Refusal):
-        headers["Retry-After"] = str(error.retry_after_s if isinstance(error, Refusal) else _RETRY_AFTER_S)
-    if status == 500:
-        _LOG.error("request %s: %s: %s", request.state.request_id, error.code, one_line(error), exc_info=error)
+def _error_body(status: int, message: str) -> dict[str, Any]:
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
-    body = {"error": {"code": status, "message": printable(one_line(error)), "type": kind}}
-    return Response(json.dumps(body).encode(), status, headers, media_type="application/json")
+    return {"error": {"code": status, "message": message, "type": kind}}
 
 
 def _shown(value: object) -> str:

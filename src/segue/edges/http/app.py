@@ -43,8 +43,8 @@ def build(service: "Service") -> FastAPI:
     """The app. It is complete, and other routers can be added; the service is ``app.state.service``.
 
     A router added may raise any SegueError: it is answered in the one form, a WebSocket before its acceptance too. One
-    whose protocol has another form catches it, and asks ``app.state.status_of`` for its status. Whom it lets in is its
-    own to decide, by ``service.access``.
+    whose protocol has another form sets ``request.state.error_body`` (an ``errors.ErrorBody``) before all else. Whom it
+    lets in is its own to decide, by ``service.access``.
     """
     app = FastAPIOffline(
         redoc_url=None,
@@ -56,7 +56,6 @@ def build(service: "Service") -> FastAPI:
     )
     settings = service.settings
     app.state.service = service
-    app.state.status_of = errors.status_of
     errors.install(app)
     if settings.allowed_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **_CROSS_ORIGIN)

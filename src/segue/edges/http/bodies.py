@@ -6,13 +6,12 @@ from typing import TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.requests import ClientDisconnect
 
 from segue.edges.http.errors import invalid, shown
 from segue.edges.http.form import Form
 from segue.edges.http.upload import Upload
 from segue.errors import RequestInvalid, RequestUnsupported, one_line
-from segue.service.caller import Caller, CallerGone
+from segue.service.caller import Caller
 from segue.settings import Settings
 
 MOST_JSON_BYTES = 2**20
@@ -30,7 +29,7 @@ async def read_recording(request: Request, settings: Settings) -> Upload:
     """The recording: the raw body, or the field ``file`` of a form. Whoever gets it closes it.
 
     Raises RequestTooLarge (at once where the client says how much comes), RequestTooSlow, RequestUnsupported,
-    RequestInvalid, StoreError; ClientDisconnect when the client goes away.
+    RequestInvalid, StoreError; CallerGone when the client goes away.
     """
     form = _form(request.headers)
     upload = Upload()
@@ -65,14 +64,10 @@ async def read_json(request: Request, settings: Settings, model: type[_M]) -> _M
         raise invalid(error.errors(include_url=False)) from error
 
 
-async def pieces(request: Request, settings: Settings, *, most_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it comes. Raises RequestTooLarge, RequestTooSlow, ClientDisconnect."""
-    caller = Caller(request.receive, settings)
-    try:
-        async for piece in caller.pieces(most_bytes=most_bytes, declared=request.headers.get("content-length", "")):
-            yield piece
-    except CallerGone as gone:
-        raise ClientDisconnect from gone
+def pieces(request: Request, settings: Settings, *, most_bytes: int) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises RequestTooLarge, RequestTooSlow, CallerGone."""
+    declared = request.headers.get("content-length", "")
+    return Caller(request.receive, settings).pieces(most_bytes=most_bytes, declared=declared)
 
 
 def _form(headers: Mapping[str, str]) -> Form | None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from segue.edges.http import answers, asks
@@ -34,7 +33,7 @@ from segue.errors import (
     UnknownVersion,
     VersionNotReady,
 )
-from segue.service.caller import Caller, CallerGone
+from segue.service.caller import Caller
 from segue.speech.formats import FORMATS
 from segue.speech.parameters import MODES, PARAMETERS, parameters_of, range_of
 from segue.speech.presets import NO_PRESET, PRESETS
@@ -120,8 +119,6 @@ async def detect(request: Request) -> Response:
         call.future.add_done_callback(lambda _: upload.close())
         try:
             answer = await Caller(request.receive, service.settings).outcome(call)
-        except CallerGone as gone:
-            raise ClientDisconnect from gone
         except AudioError as error:
             raise upload.named(error) from error
     request.state.facts = answer.facts  # for the log, and for traces

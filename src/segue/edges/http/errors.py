@@ -1,16 +1,17 @@
-"""Errors as answers: the only table from an error to its status, and the one form that every error has.
+"""Errors as answers: the only table from an error to its status, and the form that an error has.
 
-``{"error": {"code", "message", "request_id"}}``. What is not in the table, nearest class first, does not go out: it is
-500 ``internal``, and its traceback goes to the log.
+``{"error": {"code", "message", "request_id"}}``; a route of a protocol with another form says so in
+``request.state.error_body``. What is not in the table, nearest class first, does not go out: it is 500 ``internal``,
+and its traceback goes to the log.
 """
 
 import http
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
@@ -58,6 +59,7 @@ from segue.errors import (
     UnknownVersion,
     one_line,
 )
+from segue.service.caller import CallerGone
 from segue.speech.names import printable
 
 _LOG = logging.getLogger(__name__)
@@ -100,6 +102,9 @@ STATUS: Mapping[type[SegueError], int] = MappingProxyType(
     }
 )
 
+ErrorBody: TypeAlias = Callable[[int, str], Mapping[str, Any]]
+"""(status, message of one line) -> the JSON of an error, in a protocol's own form."""
+
 _RETRY_AFTER_S = 2
 """Of a 503 that does not say itself: a model that loads, a journal that is locked."""
 
@@ -113,8 +118,8 @@ def status_of(error: SegueError | type[SegueError]) -> int:
     return next(STATUS[base] for base in kind.__mro__ if base in STATUS)
 
 
-def respond(error: SegueError, request_id: str) -> Response:
-    """The answer that says it."""
+def respond(error: SegueError, request_id: str, body: ErrorBody | None = None) -> Response:
+    """The answer that says it, in the form of a protocol if it has one."""
     status = status_of(error)
     headers = {}
     if isinstance(error, Refusal):
@@ -123,7 +128,10 @@ def respond(error: SegueError, request_id: str) -> Response:
         headers["Retry-After"] = str(_RETRY_AFTER_S)
     elif status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _answer(status, error.code, printable(one_line(error)), request_id, headers)
+    message = printable(one_line(error))
+    if body is not None:
+        return _json(body(status, message), status, headers)
+    return _answer(status, error.code, message, request_id, headers)
 
 
 def internal(request_id: str) -> Response:
@@ -140,7 +148,10 @@ def forbidden(message: str, request_id: str) -> Response:
 def _answer(
     status: int, code: str, message: str, request_id: str, headers: Mapping[str, str] = MappingProxyType({})
 ) -> Response:
-    body = {"error": {"code": code, "message": message, "request_id": request_id}}
+    return _json({"error": {"code": code, "message": message, "request_id": request_id}}, status, headers)
+
+
+def _json(body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
     return Response(json.dumps(body).encode() + b"\n", status, dict(headers), media_type="application/json")
 
 
@@ -173,11 +184,12 @@ def documented(*kinds: type[SegueError]) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Let the app answer every error that it knows in this form; the rest is for the middleware."""
+    """Let the app answer every error that it knows; the rest is for the middleware."""
     app.add_exception_handler(SegueError, _segue_error)  # type: ignore[arg-type]  # for both kinds of connection
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(ClientDisconnect, _client_gone)
+    app.add_exception_handler(CallerGone, _client_gone)
     not_found = app.router.default
 
     async def nothing_there(scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,7 +205,7 @@ def install(app: FastAPI) -> None:
 
 async def _segue_error(connection: Request | WebSocket, error: Exception) -> Response | None:
     assert isinstance(error, SegueError)
-    response = respond(error, connection.state.request_id)
+    response = respond(error, connection.state.request_id, getattr(connection.state, "error_body", None))
     if response.status_code == 500:
         _LOG.error("request %s: %s: %s", connection.state.request_id, error.code, one_line(error), exc_info=error)
     if isinstance(connection, WebSocket):

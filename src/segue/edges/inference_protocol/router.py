@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from segue.edges.inference_protocol import models, repository
 from segue.edges.inference_protocol.answers import HEADER_LENGTH, inferred
-from segue.edges.inference_protocol.failures import DOCUMENTED, ProtocolRoute
+from segue.edges.inference_protocol.failures import DOCUMENTED, in_its_form
 from segue.edges.inference_protocol.inference import read_request
 from segue.edges.inference_protocol.tensors import shown
 from segue.errors import AudioError, RequestInvalid, RequestUnsupported
@@ -27,7 +27,7 @@ MOST_BYTES = 32 * 2**20
 
 _MOST_CHANGE_BYTES = 2**20
 
-router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
+router = APIRouter(prefix="/v2", tags=["open inference protocol"], dependencies=[Depends(in_its_form)])
 
 _BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="The content of `$SEGUE_HOME/token`.")
 _Given = Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]
