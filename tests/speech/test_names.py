@@ -2,9 +2,10 @@
 
 import os
 
+import numpy as np
 import pytest
 
-from segue.speech.names import is_audio, legible, natural, printable, recording_names, without_blanks
+from segue.speech.names import is_audio, legible, natural, printable, recording_names, shown, without_blanks
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,14 @@ def test_any_name_can_be_shown(name: str, valid: str, line: str) -> None:
     assert printable(name) == line
     assert printable(name).isprintable()
     assert legible(name).encode().decode() == valid
+
+
+def test_what_was_given_is_shown_in_part() -> None:
+    """Of a long value a message has the beginning; of an array of numbers, how long it is."""
+    assert shown("x" * 1000) == f"'{'x' * 79}…"
+    assert shown("short") == "'short'"
+    assert shown({"a": "\ud800\n"}) == r"{'a': '\ud800\n'}"
+    assert shown(np.zeros(3, np.float32)) == "an array of 3 numbers"
 
 
 def test_a_name_without_blanks_is_one_field() -> None:

@@ -19,7 +19,7 @@ from segue.service import Answer, Ask
 from segue.service.caller import Caller, of_samples
 from segue.service.number_json import parsed
 from segue.service.served_names import check_served
-from segue.speech.names import printable
+from segue.speech.names import shown
 from segue.speech.rules import ASKABLE
 from segue.speech.wav import to_wav
 
@@ -30,7 +30,6 @@ MOST_BYTES = 32 * 2**20
 """Of a body: a minute and a half of samples in all their digits. It is kept in memory."""
 
 RATE_HZ = 16_000
-_SHOWN = 80
 _INLINE_SAMPLES = 10_000
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -138,7 +137,7 @@ async def vad(request: Request) -> Response:
 async def _body(request: Request, caller: Caller) -> bytes:
     coding = request.headers.get("content-encoding", "identity").lower()
     if coding != "identity":
-        raise RequestUnsupported(f"Content-Encoding {_shown(coding)}: send the bytes as they are, without it")
+        raise RequestUnsupported(f"Content-Encoding {shown(coding)}: send the bytes as they are, without it")
     most = min(MOST_BYTES, request.app.state.service.settings.max_body_bytes)
     pieces = caller.pieces(most_bytes=most, declared=request.headers.get("content-length", ""))
     return b"".join([piece async for piece in pieces])
@@ -147,15 +146,15 @@ async def _body(request: Request, caller: Caller) -> bytes:
 def _wanted(given: Any) -> tuple[str, list[Any] | NDArray[np.float32], dict[str, Any]]:
     """Model, samples and what is asked of the rules. Raises RequestInvalid."""
     if not isinstance(given, dict):
-        raise RequestInvalid(f"the body is {_shown(given)}; a JSON object with model and audio is wanted")
+        raise RequestInvalid(f"the body is {shown(given)}; a JSON object with model and audio is wanted")
     name, audio = given.pop("model", ""), given.pop("audio", None)
     if not isinstance(name, str):
-        raise RequestInvalid(f"model is {_shown(name)}: a text is wanted")
+        raise RequestInvalid(f"model is {shown(name)}: a text is wanted")
     if not isinstance(audio, list | np.ndarray):
-        raise RequestInvalid(f"audio is {_shown(audio)}: a list of samples is wanted, 16 kHz, full scale at 1")
+        raise RequestInvalid(f"audio is {shown(audio)}: a list of samples is wanted, 16 kHz, full scale at 1")
     for key, value in given.items():
         if key not in ASKABLE or not isinstance(value, str | int | float):
-            raise RequestInvalid(f"{_shown(key)} is not taken so; model and audio are, and {', '.join(ASKABLE)}")
+            raise RequestInvalid(f"{shown(key)} is not taken so; model and audio are, and {', '.join(ASKABLE)}")
     return name, audio, given
 
 
@@ -163,7 +162,7 @@ def _recording(audio: list[Any] | NDArray[np.float32]) -> bytes:
     """The samples as a wav. Raises RequestInvalid for what are no numbers."""
     if isinstance(audio, list) and not all(type(sample) in (int, float) for sample in audio):
         first = next(sample for sample in audio if type(sample) not in (int, float))
-        raise RequestInvalid(f"audio has {_shown(first)} in it: numbers are wanted")
+        raise RequestInvalid(f"audio has {shown(first)} in it: numbers are wanted")
     try:
         with np.errstate(over="ignore"):  # what is too large is infinite, and refused as that
             return to_wav(np.asarray(audio, np.float32), rate=RATE_HZ)
@@ -181,8 +180,3 @@ def _answer(answer: Answer) -> Response:
 def _error_body(status: int, message: str) -> dict[str, Any]:
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     return {"error": {"code": status, "message": message, "type": kind}}
-
-
-def _shown(value: object) -> str:
-    text = printable(repr(value)) if not isinstance(value, np.ndarray) else f"an array of {len(value)} numbers"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

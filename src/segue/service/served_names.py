@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 from segue.errors import ModelNotFound
 from segue.hub import CATALOG
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 
 if TYPE_CHECKING:
     from segue.service.service import Service
-
-_SHOWN = 80
 
 
 def own_name(service: "Service") -> str:
@@ -41,9 +39,7 @@ def check_served(service: "Service", name: str) -> None:
     """Raises ModelNotFound for a name that nothing answers to."""
     names = served_names(service)
     if name not in names:
-        given = printable(name)
-        given = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}…"
-        raise ModelNotFound(f"no model {given!r} is served; {', '.join(map(printable, names))} is")
+        raise ModelNotFound(f"no model {shown(name)} is served; {', '.join(map(printable, names))} is")
 
 
 def model_of(service: "Service", name: str) -> str:

@@ -1,4 +1,4 @@
-"""Names of files: as text that can be printed, in natural order, and which of them say that they are audio.
+"""Names of files, and whatever else was given: as text that can be printed, in natural order, and which are of audio.
 
 A name may hold any bytes, line breaks and escape codes among them.
 """
@@ -6,13 +6,15 @@ A name may hold any bytes, line breaks and escape codes among them.
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 
 _AUDIO = frozenset({
     ".3gp", ".aac", ".ac3", ".aif", ".aifc", ".aiff", ".amr", ".au", ".avi", ".caf", ".flac",
     ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3", ".mp4", ".mpga", ".oga",
     ".ogg", ".opus", ".rf64", ".snd", ".ts", ".w64", ".wav", ".wave", ".webm", ".wma",
 })  # fmt: skip
+
+_SHOWN = 80
 
 
 def legible(name: str) -> str:
@@ -24,6 +26,14 @@ def legible(name: str) -> str:
 def printable(name: str) -> str:
     r"""Valid text of one line that cannot move a cursor: line breaks and control characters become ``\n``, ``\x1b``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in legible(name))
+
+
+def shown(value: object) -> str:
+    """What was given, of any type, as far as a message of one line holds it: its first 80 characters."""
+    if isinstance(value, Sized) and hasattr(value, "dtype"):
+        return f"an array of {len(value)} numbers"
+    text = printable(repr(value))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def without_blanks(name: str) -> str:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from starlette.websockets import WebSocket
 
 from segue import errors
-from segue.edges.http.errors import STATUS, documented, install, invalid, respond, shown, status_of
+from segue.edges.http.errors import STATUS, documented, install, invalid, respond, status_of
 from segue.edges.http.request_id import RequestID
 from segue.errors import (
     AudioTooLong,
@@ -95,12 +95,6 @@ def test_an_error_is_one_line_that_moves_no_cursor() -> None:
     """Whatever an error says, its message has no line breaks and no escape codes."""
     body = json.loads(bytes(respond(AudioTooLong("a\nb\x1b[2Jc\x00"), "id").body))
     assert body == {"error": {"code": "audio_too_long", "message": "a b\\x1b[2Jc\\x00", "request_id": "id"}}
-
-
-def test_what_was_given_is_shown_in_part() -> None:
-    """Of a long value a message has the beginning."""
-    assert shown("x" * 1000) == f"'{'x' * 79}…"
-    assert shown("short") == "'short'"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from segue.edges.http.errors import shown
 from segue.errors import InvalidParameter
 from segue.service import Ask
 from segue.speech.formats import FORMATS
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 from segue.speech.rules import ASKABLE, PARAMETERS
 from segue.swap import VersionId
 

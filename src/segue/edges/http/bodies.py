@@ -7,12 +7,13 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 
-from segue.edges.http.errors import invalid, shown
+from segue.edges.http.errors import invalid
 from segue.edges.http.form import Form
 from segue.edges.http.upload import Upload
 from segue.errors import RequestInvalid, RequestUnsupported, one_line
 from segue.service.caller import Caller
 from segue.settings import Settings
+from segue.speech.names import shown
 
 MOST_JSON_BYTES = 2**20
 

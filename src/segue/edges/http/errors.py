@@ -60,7 +60,7 @@ from segue.errors import (
     one_line,
 )
 from segue.service.caller import CallerGone
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 
 _LOG = logging.getLogger(__name__)
 
@@ -107,9 +107,6 @@ ErrorBody: TypeAlias = Callable[[int, str], Mapping[str, Any]]
 
 _RETRY_AFTER_S = 2
 """Of a 503 that does not say itself: a model that loads, a journal that is locked."""
-
-_SHOWN = 80
-"""Characters shown of what was given."""
 
 
 def status_of(error: SegueError | type[SegueError]) -> int:
@@ -167,12 +164,6 @@ def invalid(errors: Sequence[Mapping[str, Any]], *, skip: int = 0) -> InvalidPar
     if not place:
         return InvalidParameter(first["msg"])
     return InvalidParameter(f"{place}={shown(first['input'])}: {first['msg'][:1].lower()}{first['msg'][1:]}")
-
-
-def shown(value: object) -> str:
-    """What was given, as far as a message of one line holds it."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def documented(*kinds: type[SegueError]) -> dict[int | str, dict[str, Any]]:

@@ -15,8 +15,9 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from segue.edges.http.errors import forbidden, shown
+from segue.edges.http.errors import forbidden
 from segue.settings import Settings, is_loopback
+from segue.speech.names import shown
 
 _ANY = "*"
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]+))(?::[0-9]*)?")

@@ -6,11 +6,11 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from segue.edges.inference_protocol.tensors import Tensor, read_tensors, shown
+from segue.edges.inference_protocol.tensors import Tensor, read_tensors
 from segue.errors import InvalidParameter, RequestInvalid
 from segue.service import Ask
 from segue.service.number_json import MOST_OTHER_BYTES, parsed
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 from segue.speech.rules import ASKABLE
 from segue.speech.samples import check_rate
 from segue.speech.wav import to_wav

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 
 from segue.edges.inference_protocol.models import check_version, versions_of
-from segue.edges.inference_protocol.tensors import shown
 from segue.errors import InvalidParameter, ModelNotFound, RequestInvalid, VersionInUse
 from segue.service.served_names import model_of, own_name
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 from segue.swap import ModelSpec, State, VersionId
 
 if TYPE_CHECKING:

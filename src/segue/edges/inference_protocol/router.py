@@ -12,11 +12,11 @@ from segue.edges.inference_protocol import models, repository
 from segue.edges.inference_protocol.answers import HEADER_LENGTH, inferred
 from segue.edges.inference_protocol.failures import DOCUMENTED, in_its_form
 from segue.edges.inference_protocol.inference import read_request
-from segue.edges.inference_protocol.tensors import shown
 from segue.errors import AudioError, RequestInvalid, RequestUnsupported
 from segue.service import Ask
 from segue.service.caller import Caller, of_samples
 from segue.service.number_json import parsed
+from segue.speech.names import shown
 from segue.swap import VersionId
 
 if TYPE_CHECKING:

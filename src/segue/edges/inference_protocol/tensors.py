@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segue.errors import RequestInvalid
-from segue.speech.names import printable
+from segue.speech.names import printable, shown
 
 DATATYPES: Mapping[str, str] = {
     "FP32": "<f4",
@@ -28,7 +28,6 @@ DATATYPES: Mapping[str, str] = {
 _MOST_AXES = 4
 _LONGEST_AXIS = 2**40
 _LONGEST_NAME = 100
-_SHOWN = 80
 _BLOCK = 10_000
 
 
@@ -160,11 +159,3 @@ def _texts(values: NDArray[Any]) -> Iterator[str]:
     for start in range(0, len(values), _BLOCK):
         block = values[start : start + _BLOCK].tolist()
         yield ",".join([f"{value:.9g}" if isinstance(value, float) else str(value) for value in block])
-
-
-def shown(value: object) -> str:
-    """What was given, as far as a message of one line holds it."""
-    if isinstance(value, np.ndarray):
-        return f"an array of {len(value)} numbers"
-    text = printable(repr(value))
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
