@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from segue.errors import AudioTooLong, AudioUndecodable, InvalidSamples, RequestTooLarge, RequestTooSlow
-from segue.service.caller import Caller, CallerGone, of_samples
+from segue.errors import (
+    AudioTooLong,
+    AudioUndecodable,
+    InvalidSamples,
+    RequestTooLarge,
+    RequestTooSlow,
+    RequestUnsupported,
+)
+from segue.service.caller import Caller, CallerGone, client_of, of_samples
 from segue.service.recordings import Answer, Ask, Call
 from segue.settings import read_settings
 
@@ -107,3 +114,26 @@ def test_samples_are_called_audio() -> None:
     assert (type(told), str(told)) == (InvalidSamples, "audio: the value at sample 0 is nan")
     other = AudioUndecodable("x: no audio")
     assert of_samples(other) is other
+
+
+def test_a_whole_body_is_bounded_by_what_is_wanted_and_by_the_settings(home: Path) -> None:
+    """Whichever is less; a compressed one is refused before it is read."""
+    settings = read_settings(home=home, max_body_bytes=4)
+
+    def whole(headers: dict[str, str], *, most_bytes: int) -> bytes:
+        caller = Caller(receiving(piece(b"abc", more=True), piece(b"d", more=False)), settings)
+        return asyncio.run(caller.whole(headers, most_bytes=most_bytes))
+
+    assert whole({"content-encoding": "Identity"}, most_bytes=10) == b"abcd"
+    with pytest.raises(RequestTooLarge, match="at most 3 are taken"):
+        whole({"content-length": "4"}, most_bytes=3)
+    with pytest.raises(RequestTooLarge, match="at most 4 are taken"):
+        whole({"content-length": "5"}, most_bytes=10)
+    with pytest.raises(RequestUnsupported, match="Content-Encoding 'gzip': send the bytes as they are"):
+        whole({"content-encoding": "gzip"}, most_bytes=10)
+
+
+def test_who_asks_is_an_address() -> None:
+    """Over a socket of the file system there is none."""
+    assert client_of({"client": ("192.0.2.1", 4711)}) == "192.0.2.1"
+    assert client_of({"client": None}) == client_of({}) == "unknown"

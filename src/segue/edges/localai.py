@@ -14,9 +14,9 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from segue.errors import AudioError, RequestInvalid, RequestUnsupported
+from segue.errors import AudioError, RequestInvalid
 from segue.service import Answer, Ask
-from segue.service.caller import Caller, of_samples
+from segue.service.caller import Caller, client_of, of_samples
 from segue.service.number_json import parsed
 from segue.service.served_names import check_served
 from segue.speech.names import shown
@@ -114,9 +114,9 @@ _SAID = {
 async def vad(request: Request) -> Response:
     """The body has `model` and `audio`, samples of 16 kHz; the answer segments in seconds."""
     service: Service = request.app.state.service
-    with service.admit(request.client.host if request.client else "unknown"):
+    with service.admit(client_of(request.scope)):
         caller = Caller(request.receive, service.settings)
-        given = await parsed(await _body(request, caller))
+        given = await parsed(await caller.whole(request.headers, most_bytes=MOST_BYTES))
         name, audio, asked = _wanted(given)
         if name:
             check_served(service, name)
@@ -132,15 +132,6 @@ async def vad(request: Request) -> Response:
             raise of_samples(error) from error
         request.state.facts = answer.facts  # for the log, and for traces
         return _answer(answer)
-
-
-async def _body(request: Request, caller: Caller) -> bytes:
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding != "identity":
-        raise RequestUnsupported(f"Content-Encoding {shown(coding)}: send the bytes as they are, without it")
-    most = min(MOST_BYTES, request.app.state.service.settings.max_body_bytes)
-    pieces = caller.pieces(most_bytes=most, declared=request.headers.get("content-length", ""))
-    return b"".join([piece async for piece in pieces])
 
 
 def _wanted(given: Any) -> tuple[str, list[Any] | NDArray[np.float32], dict[str, Any]]:

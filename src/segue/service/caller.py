@@ -1,15 +1,16 @@
-"""Who sent a request over ASGI: its body, within what it may weigh and take, and whether anybody still waits.
+"""Who sent a request over ASGI: its address, its body, within what it may weigh and take, and whether anybody waits.
 
 Every edge that answers HTTP asks it; it knows of no framework, ``receive`` is that of the ASGI specification.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from segue.errors import AudioError, RequestTooLarge, RequestTooSlow
+from segue.errors import AudioError, RequestTooLarge, RequestTooSlow, RequestUnsupported
 from segue.service.recordings import Answer, Call
 from segue.settings import Settings
+from segue.speech.names import shown
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -24,6 +25,16 @@ class Caller:
     def __init__(self, receive: Receive, settings: Settings) -> None:
         self._receive = receive
         self._settings = settings
+
+    async def whole(self, headers: Mapping[str, str], *, most_bytes: int) -> bytes:
+        """All of the body, of at most ``most_bytes`` and what the settings take. ``headers`` are in small letters.
+
+        Raises RequestUnsupported for a compressed one, and as ``pieces``.
+        """
+        check_coding(headers)
+        most_bytes = min(most_bytes, self._settings.max_body_bytes)
+        declared = headers.get("content-length", "")
+        return b"".join([piece async for piece in self.pieces(most_bytes=most_bytes, declared=declared)])
 
     async def pieces(self, *, most_bytes: int, declared: str = "") -> AsyncIterator[bytes]:
         """The body as it comes; ``declared`` is its Content-Length. Raises RequestTooLarge, RequestTooSlow, CallerGone.
@@ -82,6 +93,19 @@ class Caller:
             f"the body took longer than {self._settings.body_total_s:g} s, and {got_bytes} bytes had come; "
             "send less, or in a denser format"
         )
+
+
+def client_of(scope: Mapping[str, Any]) -> str:
+    """The address that asks; ``scope`` is that of the ASGI specification."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def check_coding(headers: Mapping[str, str]) -> None:
+    """Raise RequestUnsupported for a body that is compressed: nobody knows how much it is before it is unpacked."""
+    coding = headers.get("content-encoding", "identity").lower()
+    if coding != "identity":
+        raise RequestUnsupported(f"Content-Encoding {shown(coding)}: send the bytes as they are, without it")
 
 
 def of_samples(error: AudioError) -> AudioError:

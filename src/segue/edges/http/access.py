@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from segue.service.caller import client_of
 from segue.speech.names import printable
 
 if TYPE_CHECKING:
@@ -22,17 +23,12 @@ def service_of(request: Request) -> "Service":
     return service
 
 
-def client_of(request: Request) -> str:
-    """The address that asks."""
-    return request.client.host if request.client else "unknown"
-
-
 def who_of(request: Request) -> str:
     """Whom the history names: ``X-Segue-Who``, where it can be printed; else the address."""
     given = request.headers.get("x-segue-who", "").encode("latin-1").decode("utf-8", "replace").strip()
     if given and len(given) <= _LONGEST_WHO and printable(given) == given:
         return given
-    return f"http {client_of(request)}"
+    return f"http {client_of(request.scope)}"
 
 
 async def _control(request: Request, given: _Given) -> None:

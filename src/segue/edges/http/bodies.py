@@ -11,7 +11,7 @@ from segue.edges.http.errors import invalid
 from segue.edges.http.form import Form
 from segue.edges.http.upload import Upload
 from segue.errors import RequestInvalid, RequestUnsupported, one_line
-from segue.service.caller import Caller
+from segue.service.caller import Caller, check_coding
 from segue.settings import Settings
 from segue.speech.names import shown
 
@@ -73,9 +73,7 @@ def pieces(request: Request, settings: Settings, *, most_bytes: int) -> AsyncIte
 
 def _form(headers: Mapping[str, str]) -> Form | None:
     """The form that the body is; None when it is raw. Raises RequestUnsupported, RequestInvalid."""
-    coding = headers.get("content-encoding", "identity").lower()
-    if coding != "identity":
-        raise RequestUnsupported(f"Content-Encoding {shown(coding)}: send the bytes as they are, without it")
+    check_coding(headers)
     kind_bytes, options = parse_options_header(headers.get("content-type", ""))
     kind = kind_bytes.decode("latin-1")
     if kind == "multipart/form-data":

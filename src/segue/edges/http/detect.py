@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from segue.edges.http import answers, asks
-from segue.edges.http.access import client_of, for_detection, service_of
+from segue.edges.http.access import for_detection, service_of
 from segue.edges.http.bodies import read_recording
 from segue.edges.http.errors import documented
 from segue.edges.http.schemas import Detected, Serving
@@ -33,7 +33,7 @@ from segue.errors import (
     UnknownVersion,
     VersionNotReady,
 )
-from segue.service.caller import Caller
+from segue.service.caller import Caller, client_of
 from segue.speech.formats import FORMATS
 from segue.speech.parameters import MODES, PARAMETERS, parameters_of, range_of
 from segue.speech.presets import NO_PRESET, PRESETS
@@ -108,7 +108,7 @@ _REFUSALS = (Unauthorized, InvalidParameter, UnknownVersion, VersionNotReady, No
 async def detect(request: Request) -> Response:
     """The body is the recording, in any format; or a form with the field `file`. Times are whole milliseconds."""
     service, wanted = service_of(request), asks.to_detect(request)
-    with service.admit(client_of(request)):
+    with service.admit(client_of(request.scope)):
         service.describe(wanted.ask)  # what cannot be answered is said before the upload
         upload = await read_recording(request, service.settings)
         try:

@@ -12,9 +12,9 @@ from segue.edges.inference_protocol import models, repository
 from segue.edges.inference_protocol.answers import HEADER_LENGTH, inferred
 from segue.edges.inference_protocol.failures import DOCUMENTED, in_its_form
 from segue.edges.inference_protocol.inference import read_request
-from segue.errors import AudioError, RequestInvalid, RequestUnsupported
+from segue.errors import AudioError, RequestInvalid
 from segue.service import Ask
-from segue.service.caller import Caller, of_samples
+from segue.service.caller import Caller, client_of, of_samples
 from segue.service.number_json import parsed
 from segue.speech.names import shown
 from segue.swap import VersionId
@@ -54,26 +54,10 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(json.dumps(value).encode(), status, media_type="application/json")
 
 
-def _client(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
-
-
-async def _body(request: Request, most_bytes: int) -> bytes:
-    """All of it. Raises RequestUnsupported, and as ``Caller.pieces``."""
-    coding = request.headers.get("content-encoding", "identity").lower()
-    if coding != "identity":
-        raise RequestUnsupported(f"Content-Encoding {shown(coding)}: send the bytes as they are, without it")
-    settings = _service(request).settings
-    declared = request.headers.get("content-length", "")
-    pieces = Caller(request.receive, settings).pieces(
-        most_bytes=min(most_bytes, settings.max_body_bytes), declared=declared
-    )
-    return b"".join([piece async for piece in pieces])
-
-
 async def _change(request: Request) -> tuple[object, dict[str, str]]:
     """The JSON and the query of a change; no body at all is an empty object."""
-    body = await _body(request, _MOST_CHANGE_BYTES)
+    caller = Caller(request.receive, _service(request).settings)
+    body = await caller.whole(request.headers, most_bytes=_MOST_CHANGE_BYTES)
     query = dict(request.query_params.multi_items())
     if len(query) != len(request.query_params.multi_items()):
         raise RequestInvalid("a parameter of the query is given twice: give it once")
@@ -187,18 +171,17 @@ async def infer(request: Request, model: str) -> Response:
 
 async def _infer(request: Request, model: str, version: str | None) -> Response:
     service = _service(request)
-    with service.admit(_client(request)):
+    with service.admit(client_of(request.scope)):
         models.check_version(service, model, version)  # what cannot be answered is said before the upload
         service.describe(Ask(key=request.state.request_id, version=VersionId(version) if version else None))
-        body = await _body(request, MOST_BYTES)
+        caller = Caller(request.receive, service.settings)
+        body = await caller.whole(request.headers, most_bytes=MOST_BYTES)
         wanted = await read_request(
             body, request.headers.get(HEADER_LENGTH), version=version, request_id=request.state.request_id
         )
         del body
         try:
-            answer = await Caller(request.receive, service.settings).outcome(
-                service.detect(wanted.recording, wanted.ask)
-            )
+            answer = await caller.outcome(service.detect(wanted.recording, wanted.ask))
         except AudioError as error:
             raise of_samples(error) from error
         request.state.facts = answer.facts  # for the log, and for traces
@@ -227,7 +210,7 @@ async def index(request: Request) -> Response:
 async def load(request: Request, model: str) -> Response:
     """Prepare it and switch to it, as `POST /v1/switch` does; answered when it serves."""
     body, query = await _change(request)
-    return _json(await repository.load(_service(request), model, body, query, who=f"oip {_client(request)}"))
+    return _json(await repository.load(_service(request), model, body, query, who=f"oip {client_of(request.scope)}"))
 
 
 @router.post(
@@ -240,4 +223,4 @@ async def load(request: Request, model: str) -> Response:
 async def unload(request: Request, model: str) -> Response:
     """Drain and close its versions, or the one that the parameter `version` names."""
     body, query = await _change(request)
-    return _json(await repository.unload(_service(request), model, body, query, who=f"oip {_client(request)}"))
+    return _json(await repository.unload(_service(request), model, body, query, who=f"oip {client_of(request.scope)}"))
