@@ -210,12 +210,16 @@ def test_behind_a_proxy_one_client_may_have_all(path: Path) -> None:
 
 
 def test_nginx_lets_through_what_segue_takes() -> None:
-    """Bodies as large, streams that are quiet for as long, and nothing kept back; Host and Upgrade are passed on."""
+    """Bodies as large, streams that are quiet for as long, and nothing kept back; Host and Upgrade are passed on.
+
+    A client's share is of ``/v1/`` alone: a browser asks for more than 48 of the page's files at once.
+    """
     text = text_of(NGINX)
     assert "client_max_body_size 2g;" in text
     assert default("max_body_bytes") == 2 * 2**30
     assert "proxy_read_timeout 1h;" in text
     assert default("stream_idle_s") < 3600
+    assert "limit_conn " not in re.sub(r"location /v1/ \{[^}]+\}", "", text)
     for line in ("proxy_buffering off;", "proxy_request_buffering off;", "Host $http_host;", "Upgrade $http_upgrade;"):
         assert line in text
 
