@@ -33,7 +33,6 @@ def test_the_cookie_opens_the_door_and_is_not_the_token() -> None:
     headers = {"cookie": f"other=1; {said.partition(';')[0]}"}
     made.control(headers)
     made.detection(headers)
-    assert made.may_control(headers)
 
 
 @pytest.mark.parametrize("given", ["", "x", f"{TOKEN} "])
@@ -57,10 +56,8 @@ def test_no_other_cookie_opens_it() -> None:
         *(f"{name[0]}={value}" for value in (TOKEN, theirs, "é", "")),
         "\x00=;,",
     ):
-        headers = {"cookie": given}
-        assert not made.may_control(headers), given
         with pytest.raises(Unauthorized):
-            made.control(headers)
+            made.control({"cookie": given})
     assert cookie_of(other, "another token").partition("=")[0] != name[0]  # services on two ports of one host
 
 

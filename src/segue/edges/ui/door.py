@@ -11,7 +11,6 @@ from http.cookies import CookieError, SimpleCookie
 
 from starlette.responses import Response
 
-from segue.errors import SegueError
 from segue.service.access import Access
 
 _SEND = "open the link that segue serve printed, or give it in the tab Models"
@@ -41,14 +40,6 @@ class Door:
     def detection(self, headers: Mapping[str, str]) -> None:
         """Let in a request of who may have speech detected. Raises Unauthorized."""
         self._access.detection(self._given(headers), send=_SEND)
-
-    def may_control(self, headers: Mapping[str, str]) -> bool:
-        """Whether ``control`` lets it in."""
-        try:
-            self.control(headers)
-        except SegueError:
-            return False
-        return True
 
     def _given(self, headers: Mapping[str, str]) -> str | None:
         """The token, if the cookie is the one that it was given for."""

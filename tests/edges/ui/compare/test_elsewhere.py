@@ -26,9 +26,8 @@ def test_it_is_a_recording_like_any(tmp_path: Path, place: str) -> None:
     assert heard[:16_000].std() > 0
 
 
-def test_what_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_long_is_refused(tmp_path: Path) -> None:
     """Before it is in memory."""
-    monkeypatch.setattr(elsewhere, "MOST_S", 1.0)
     soundfile.write(tmp_path / "long.wav", np.zeros(32_000), 16_000)
     with pytest.raises(AudioTooLong):
-        elsewhere.moved(tmp_path / "long.wav", (), "hum_0")
+        elsewhere.moved(tmp_path / "long.wav", (), "hum_0", most_s=1.0)

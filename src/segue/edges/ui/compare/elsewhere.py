@@ -27,12 +27,12 @@ PLACES: Mapping[str, Surroundings] = {
 """Noise so many decibels below the speech: an air conditioner, pink noise, and both across a room."""
 
 
-def moved(source: Path, speech: Sequence[Segment], place: str) -> Path:
+def moved(source: Path, speech: Sequence[Segment], place: str, *, most_s: float = MOST_S) -> Path:
     """The recording there: mono, 16 kHz, 16 bits, the same every time. ``speech``: where somebody speaks in it.
 
-    It lies among Gradio's files, which it deletes in their time. Raises AudioError, AudioTooLong beyond ``MOST_S``.
+    It lies among Gradio's files, which it deletes in their time. Raises AudioError, AudioTooLong beyond ``most_s``.
     """
-    with decode(source, target_rate=RATE, max_audio_s=MOST_S) as decoded:
+    with decode(source, target_rate=RATE, max_audio_s=most_s) as decoded:
         samples = np.concatenate([np.zeros(0, np.float32), *(block[0] for block in decoded)])
     heard = heard_in(samples, speech, PLACES[place], np.random.default_rng(0))
     folder = Path(get_upload_folder()) / secrets.token_hex(16)

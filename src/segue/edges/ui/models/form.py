@@ -13,9 +13,6 @@ from segue.service import store
 if TYPE_CHECKING:
     from segue.service import Service
 
-PARTS = ("serving", "versions", "change", "rollout", "history")
-"""What is sent anew when it has changed."""
-
 
 def login(words: Words) -> Markup:
     """All that who has not given the token sees."""
