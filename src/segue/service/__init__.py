@@ -2,7 +2,11 @@
 
 Top to bottom: service (what edges call) -> operations (changes under way) -> recordings, rounds (what is asked of
 versions) -> lanes (the threads of each version), watch (calls that never come back) -> engine (what is replaced) ->
-loading (a model's name to a detector). admission, home and status stand beside them.
+loading (a model's name to a detector). admission and rate (whether there is a place), access (who may), home, hearing
+(the facts of audio, told to who counts) and status stand beside them.
+
+What two edges need, and neither can have of the other, is here too: caller (who sent a request over ASGI), number_json
+(samples as text), served_names (what protocols call a model), automodel (FunASR's calls, without a server).
 
 Each name is loaded when it is first used: ``segue models list`` needs neither NumPy nor a switchboard.
 """
