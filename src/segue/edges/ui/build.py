@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from segue.edges.ui import compare, detect, live, models
 from segue.edges.ui.door import Door
 from segue.edges.ui.files import text_of
+from segue.edges.ui.guard import guard
 from segue.edges.ui.room import Room
 from segue.edges.ui.waiting import ICON, TOKEN_SCRIPT
 from segue.edges.ui.words import LANGUAGES, Words
@@ -60,6 +61,7 @@ def _blocks(room: Room) -> gradio.Blocks:
             for name, tab in (("detect", detect), ("live", live), ("models", models), ("compare", compare)):
                 with gradio.Tab(words(name), id=name) as place:
                     tab.build(room.of(name), place)
+    guard(blocks)
     # The service says itself how much it takes.
     blocks.queue(default_concurrency_limit=None)
     # Gradio looks for work a thousand times a second, which is a twentieth of a core that does nothing.

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segue.edges.ui.door import Door
+from segue.edges.ui.gate import refusal
 from segue.edges.ui.waiting import closed, waiting
 from segue.errors import Unauthorized
 
@@ -60,14 +61,18 @@ class Page:
             self._thread.join(deadline_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
         try:
-            self.door.detection(Headers(scope=scope))
+            self.door.detection(headers)
         except Unauthorized:
             await closed()(scope, receive, send)
             return
         inner, loop = self._inner, self._loop
         if inner is None or loop is None:
             await waiting(self._failure)(scope, receive, send)
+            return
+        if no := refusal(scope, headers, most_upload_bytes=self._service.settings.max_body_bytes):
+            await no(scope, receive, send)
             return
         here = asyncio.get_running_loop()
 
