@@ -3,7 +3,7 @@
 import pytest
 from fastapi import Request
 
-from segue.edges.http.access import client_of, who_of
+from segue.edges.http.access import who_of
 
 
 def request(*, who: bytes | None = None, client: tuple[str, int] | None = ("127.0.0.1", 1)) -> Request:
@@ -33,4 +33,4 @@ def test_who_asks_is_what_it_says_if_that_can_be_shown(given: bytes | None, who:
 
 def test_a_client_without_an_address_has_a_name() -> None:
     """A UNIX socket has none."""
-    assert client_of(request(client=None)) == "unknown"
+    assert who_of(request(client=None)) == "http unknown"

@@ -139,7 +139,8 @@ def test_segments_are_those_of_the_recording(listened: Listened, service: Servic
     call = service.detect(talk_file, Ask("test", asked={"mode": "tight"}))
     truth = [(each.start_ms, each.end_ms) for each in call.future.result(TIMEOUT_S).detections[0].segments]
     truth += [(start + 30_000, end + 30_000) for start, end in truth]
-    found = [(each["start"], each["end"]) for each in listened.last["segments"]]
+    # The first two were waited for; a third would be one that the stop has cut.
+    found = [(each["start"], each["end"]) for each in listened.last["segments"][:2]]
     shifts = [found[0][0] - start for start, _ in truth]
     near = [
         all(any(abs(a - b - shift) < 80 and abs(c - d - shift) < 80 for b, d in truth) for a, c in found)
