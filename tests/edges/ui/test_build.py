@@ -1,6 +1,8 @@
 """The page as Gradio has it."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import requests
@@ -20,3 +22,15 @@ def test_both_languages_are_whole_and_have_no_interface_of_their_own(tmp_path: P
     assert [each["named_endpoints"] for each in described] == [{}, {}]
     assert english["analytics_enabled"] is False
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_recordings_are_kept_where_nobody_else_reads_and_go_with_the_process() -> None:
+    """A folder of this process, its owner's alone."""
+    said = "import os, segue.edges.ui.build; p = os.environ['GRADIO_TEMP_DIR']; print(p, oct(os.stat(p).st_mode))"
+    without = {name: value for name, value in os.environ.items() if name != "GRADIO_TEMP_DIR"}
+    run = subprocess.run(
+        [sys.executable, "-c", said], env=without, capture_output=True, text=True, timeout=60, check=True
+    )
+    folder, mode = run.stdout.split()
+    assert mode == "0o40700"
+    assert not Path(folder).exists()

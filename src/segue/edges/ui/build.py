@@ -1,12 +1,19 @@
 """The page as Gradio has it: one set of blocks a language, in one app."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from typing import TYPE_CHECKING
 
 # Before its import, when it asks for them. It reports to nobody, and makes no tables of what its handlers took.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)
+if "GRADIO_TEMP_DIR" not in os.environ:
+    # Recordings are nobody else's on this machine: Gradio's own folder is anybody's to read, and to make first.
+    os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="segue-page-")
+    atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
 
 import gradio
 from fastapi import FastAPI
