@@ -54,8 +54,10 @@ def gone(home: Path) -> Iterator[None]:
 
 @contextmanager
 def full(home: Path) -> Iterator[None]:
-    """Not a byte is left on the home's disk."""
+    """Not a byte is left on the home's disk, nor in the journal's own files, where the next rows would find room."""
     ballast = home / "ballast"
+    with closing(sqlite3.connect(home / "journal.db", isolation_level=None, timeout=30)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     try:
         with ballast.open("wb", buffering=0) as file:
             for size in (2**20, 4096, 1):
