@@ -29,7 +29,9 @@ DETECTION = re.compile(
 )
 """What detects, or tells of it: by token unless the service is open."""
 
-ALWAYS = re.compile(r"/livez|/readyz|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/|/page/session")
+ALWAYS = re.compile(
+    r"/livez|/readyz|/v2/health/(live|ready)|/v2/models/[^/]+(/versions/[^/]+)?/ready|/|/en|/zh|/page/session"
+)
 """Open to everybody: who watches the process, where the page is, and where the token is given for its cookie."""
 
 PAGE = re.compile(r"/[a-z]{2}(-[A-Za-z]+)?/.*|/page/live/.*")

@@ -41,4 +41,8 @@ def test_a_failure_is_said_in_the_language_of_the_page(tmp_path: Path) -> None:
         assert room.failure(NotReady("it\nloads")).startswith("模型尚未就绪")
         assert "\n" not in room.failure(NotReady("it\nloads"))
         assert "no samples" in room.failure(AudioEmpty("no samples"))
+        of = tmp_path / "talk.wav"
+        said = room.failure(AudioEmpty(f"{of}: no samples"), of=of)
+        assert "talk.wav: no samples" in said
+        assert str(tmp_path) not in said
         assert room.of("detect").words.language == "zh"

@@ -60,3 +60,10 @@ def test_what_is_no_page_is_answered_as_before(address: Address) -> None:
     assert missing.json()["error"]["code"] == "not_found"
     wrong = requests.get(f"{address.url}/v1/detect", timeout=30)
     assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+
+def test_the_address_without_its_slash_leads_to_the_page(address: Address) -> None:
+    """As somebody types it."""
+    answer = requests.get(f"{address.url}/zh", timeout=30)
+    assert answer.history[0].status_code == 308
+    assert answer.url == f"{address.url}/zh/"

@@ -1,6 +1,7 @@
 """What every tab has at hand."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio
@@ -35,10 +36,15 @@ class Room:
         self.door.control(request.headers)
         return f"page {_client(request)}"
 
-    def failure(self, error: SegueError) -> str:
-        """What is said of an error, in the page's language; its own line is in English."""
-        words = self.words.of("failures")
-        return words(error.code if error.code in TABLES["failures"] else "other", detail=one_line(error))
+    def failure(self, error: SegueError, *, of: Path | None = None) -> str:
+        """What is said of an error, in the page's language; its own line is in English.
+
+        ``of``: the recording, which is called by its name: where it lies is no news to who gave it.
+        """
+        words, detail = self.words.of("failures"), one_line(error)
+        if of is not None:
+            detail = detail.replace(str(of), of.name)
+        return words(error.code if error.code in TABLES["failures"] else "other", detail=detail)
 
 
 def _client(request: gradio.Request) -> str:

@@ -1,5 +1,6 @@
 """What joins the app at once: ``/``, which leads to the page in the browser's language, the page, and its door."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -43,5 +44,10 @@ def join(app: FastAPI, service: "Service", *, gives_way_s: float = 10.0) -> Page
     app.add_api_route("/page/session", session, methods=["POST"], include_in_schema=False)
     app.add_api_websocket_route("/page/live/{language}", Listening(service, page.door).listen)
     for language in LANGUAGES:
+        app.add_api_route(f"/{language}", partial(_whole, language), methods=["GET", "HEAD"], include_in_schema=False)
         app.add_route(f"/{language}/{{path:path}}", page, include_in_schema=False)  # type: ignore[arg-type]  # an ASGI app
     return page
+
+
+async def _whole(language: str) -> Response:
+    return RedirectResponse(f"/{language}/", 308)

@@ -88,7 +88,13 @@ def _shown(
             tables(found, labels, words),
         )
     except SegueError as error:
-        yield tag("p", room.failure(error), role="alert", class_="segue-alert"), None, ""
+        yield (
+            tag(
+                "p", room.failure(error, of=Path(recording) if recording else None), role="alert", class_="segue-alert"
+            ),
+            None,
+            "",
+        )
 
 
 def _both(room: Room, path: Path, asks: Sequence[Ask]) -> Generator[_Said, None, tuple[Detection, Detection]]:

@@ -35,7 +35,7 @@ def shown(room: Room, client: str, path: Path, ask: Ask) -> Iterator[Shown]:
         with room.service.admit(client):
             yield from _detected(room, path, ask)
     except SegueError as error:
-        yield Shown(message(room.failure(_named(error, path)), is_bad=True))
+        yield Shown(message(room.failure(error, of=path), is_bad=True))
 
 
 def _detected(room: Room, path: Path, ask: Ask) -> Iterator[Shown]:
@@ -84,11 +84,3 @@ def _label(found: Detection, room: Room) -> str:
     if found.channel is None:
         return room.words("probability")
     return room.words("channel_of", number=found.channel + 1)
-
-
-def _named(error: SegueError, path: Path) -> SegueError:
-    """The same, of a file by its name: where it lies is no news to who gave it."""
-    text = str(error)
-    if str(path) not in text:
-        return error
-    return type(error)(text.replace(str(path), path.name))
