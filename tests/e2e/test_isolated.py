@@ -133,6 +133,34 @@ def test_its_end_is_nobodys_but_its_own(home: Path, long_speech: Samples, name: 
         assert detect(server, files[0])["model"]["version"] == away.version
 
 
+def test_whoever_is_warm_stands_in(home: Path, long_speech: Samples) -> None:
+    """Killed when the version before it is closed already: the nearest that is warm answers recordings and streams."""
+    files, away = recordings(long_speech, 4, seconds=9), isolated("away", home, max_end_silence_time=400)
+    here, between = variant("default", "fsmn-vad", home), variant("between", "fsmn-vad", home, max_end_silence_time=600)
+    lives = [Live(speed=3, start_s=at) for at in (0, 7, 31, 60)]
+    truth = Truth([here, between, away])
+    with Server(home) as server:
+        for wanted in (here, between, away):
+            Operator(server).switch(wanted)
+        with server.client() as client:
+            assert client.delete(f"/v1/versions/{between.version}", deadline_s=10)["closed"]
+        (child,) = children(server)
+        with (
+            FileClients(server, files, [{}], clients=4) as clients,
+            LiveStreams(server, lives, long_speech) as streams,
+        ):
+            until(lambda: streams.all(lambda heard: heard.version == away.version), "the streams are open on it")
+            until(lambda: len(clients.answers) > 8, "it answers")
+            child.kill()
+            until(lambda: streams.all(lambda heard: heard.version == here.version), "the streams have moved")
+            at = len(clients.answers)
+            until(lambda: len(clients.answers) > at + 8, "the one that is warm answers")
+        for answer in clients.answers:
+            truth.check_file(answer, files[answer.number])
+        for heard in streams.heard:
+            truth.check_stream(heard)
+
+
 def test_it_ends_with_the_server(home: Path) -> None:
     """Within a second of kill -9; and when the server has answered what was in flight, after Ctrl-C at its terminal,
     which goes to every process there."""

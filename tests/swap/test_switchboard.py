@@ -513,6 +513,19 @@ def test_what_serves_answers_for_one_that_has_failed() -> None:
     assert world.board.answers_for(b) is None
 
 
+def test_the_nearest_that_is_warm_answers_for_the_primary() -> None:
+    """Where the version before it was closed already, as one of too many: what the route would fall back to."""
+    world = World()
+    a, b, c = world.ready("a", "b", "c")
+    for version in (a, b, c):
+        world.board.switch(Route(version))
+    assert world.board.drain(b, deadline_s=5)
+    assert world.board.answers_for(c) == a
+    assert world.board.instead_of(c) is None
+    assert world.board.drain(a, deadline_s=5)
+    assert world.board.answers_for(c) is None
+
+
 def test_what_serves_answers_for_calls_on_what_the_route_has_left() -> None:
     """Taken back or replaced while a call was in it: if that fails, what serves answers; nobody does for that."""
     world = World()

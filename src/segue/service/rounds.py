@@ -167,7 +167,7 @@ class Rounds:
         now_s = self._clock()
         is_refused = wanted == place.refused and now_s < place.refused_until_s
         if is_refused and (current in (None, wanted) or place.is_orphan):
-            wanted = self._board.instead_of(wanted) or wanted
+            wanted = self._board.answers_for(wanted) or wanted
         if current is None or place.is_orphan:
             return wanted
         if wanted == current:

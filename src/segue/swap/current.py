@@ -209,9 +209,14 @@ class Current(Generic[T]):
         return before if is_warm else None
 
     def answers_for(self, version: VersionId) -> VersionId | None:
-        """``instead_of``; of one that has left the route, what serves now."""
-        route = self.route
-        return self.instead_of(version) if route is None or version in route.versions else route.primary
+        """``instead_of``, else of the primary the nearest warm one before it; of one out of the route, what serves."""
+        route, instead = self.route, self.instead_of(version)
+        if route is None or version not in route.versions:
+            return route.primary if route else None
+        if instead is None and version == route.primary:
+            ways = ways_back(self.back, lambda name: self._fleet.find(name).state is State.READY)
+            return next((rest.primary for rest, _ in ways if rest.primary != version), None)
+        return instead
 
     def _is_loaded(self, name: VersionId) -> bool:
         return self._fleet.find(name).current.can_serve

@@ -183,7 +183,7 @@ class Switchboard(Generic[T]):
             return self._current.instead_of(version)
 
     def answers_for(self, version: VersionId) -> VersionId | None:
-        """The version that answers what this one fails at: ``instead_of``; what serves, once the route has left it."""
+        """What answers what this one fails at: ``instead_of``, the next that is warm, or what serves now."""
         with self._lock:
             return self._current.answers_for(version)
 
