@@ -85,18 +85,18 @@ def test_nothing_gives(size: Soak, tmp_path: Path, model_directory: Path, long_s
             until(lambda: not server.status()["journal"]["pending_rows"], "the journal is written")
             rows = all_history(server)
             check_journal(home / "journal.db")
-        report(
-            f"A soak of {size.seconds:g} s",
-            **operator.figures,
-            **users.figures,
-            taken_back_by_itself=sum(row["verb"] == "fall back" and row["kind"] == "done" for row in rows),
-            rows=len(rows),
-        )
-    problems = [*operator.problems, *users.problems]
-    assert not problems, f"{len(problems)} things went wrong, the first: " + "\n".join(problems[:5])
-    assert operator.kills
-    assert set(operator.faults_done) == set(faults)
-    watch.check()
+            report(
+                f"A soak of {size.seconds:g} s",
+                **operator.figures,
+                **users.figures,
+                taken_back_by_itself=sum(row["verb"] == "fall back" and row["kind"] == "done" for row in rows),
+                rows=len(rows),
+            )
+            watch.check()
+            problems = [*operator.problems, *users.problems]
+            assert not problems, f"{len(problems)} things went wrong, the first: " + "\n".join(problems[:5])
+            assert operator.kills
+            assert set(operator.faults_done) == set(faults)
 
 
 def _versions(home: Path, model_directory: Path, folder: Path) -> list[Variant]:
