@@ -9,7 +9,6 @@ those of the service as ``segue serve`` builds it, so a new one is among them by
 import asyncio
 import atexit
 import json
-import logging
 import tempfile
 import zlib
 from collections.abc import Callable
@@ -128,7 +127,6 @@ class App:
 @cache
 def app() -> App:
     """The one of this process; it ends with it."""
-    logging.getLogger("segue").setLevel(logging.CRITICAL)
     directory = tempfile.TemporaryDirectory(prefix="segue-fuzz-")
     begun = App(Path(directory.name))
     atexit.register(directory.cleanup)

@@ -8,6 +8,7 @@ tests/fuzz/corpus, for the tests.
 
 import argparse
 import hashlib
+import logging
 import subprocess
 import sys
 import time
@@ -82,6 +83,7 @@ def _called(data: bytes) -> str:
 
 def _fuzz(name: str, options: list[str]) -> None:
     atheris: Any = import_module("atheris")  # in an environment of its own
+    logging.getLogger("segue").setLevel(logging.CRITICAL)
 
     with atheris.instrument_imports(include=["segue", "python_multipart"]):
         from tests.fuzz.targets import TARGETS

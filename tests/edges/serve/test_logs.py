@@ -39,6 +39,8 @@ def logged(formatter: logging.Formatter) -> Iterator[io.StringIO]:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     root, level = logging.getLogger(), logging.getLogger().level
+    ours = logging.getLogger("segue")  # --debug of another test may have left it at DEBUG
+    ours.setLevel(logging.NOTSET)
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     try:

@@ -127,7 +127,8 @@ def test_who_goes_away_is_let_go_in_the_page_too(tmp_path: Path) -> None:
         async def leave() -> None:
             async def nothing(*_: object) -> None: ...
 
-            task = asyncio.ensure_future(page({"type": "http", "method": "GET", "path": "/en/", "headers": []}, nothing, nothing))  # type: ignore[arg-type]
+            scope = {"type": "http", "method": "GET", "path": "/en/", "headers": []}
+            task = asyncio.ensure_future(page(scope, nothing, nothing))  # type: ignore[arg-type]
             await asyncio.sleep(0.05)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

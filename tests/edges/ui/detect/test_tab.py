@@ -67,7 +67,7 @@ def test_what_is_uploaded_is_seen_read_heard_and_taken_away(
         wanted = [[str(n), *(f"{value:.3f}" for value in times)] for n, times in enumerate(seconds, 1)]
         assert rows(page) == wanted
         said = page.locator("#detect-said")
-        expect(said.get_by_role("status")).to_contain_text(f"talk.wav: {len(found)} segments")
+        expect(said.get_by_role("status").first).to_contain_text(f"talk.wav: {len(found)} segments")
         share = f"{100 * found.speech_ms / found.duration_ms:.1f} %"
         expect(said).to_contain_text(share)
         expect(said).to_contain_text(f"version {found.model.version}, mode classic")
@@ -107,7 +107,9 @@ def test_each_thing_that_goes_wrong_is_said(
     expect(alert).to_contain_text(re.compile(r"^This is not audio, or a format that is not known: notes.txt: "))
     give(page, silence)
     detect(page)
-    expect(page.locator("#detect-said").get_by_role("status")).to_contain_text("No speech was found in silence.wav")
+    expect(page.locator("#detect-said").get_by_role("status").first).to_contain_text(
+        "No speech was found in silence.wav"
+    )
     expect(page.locator("#detect-said")).to_contain_text("far-field")
     give(page, clip)
     for error, said in ((RuntimeError("it broke"), "The model fails"), (MalformedOutput("NaN"), "makes no sense")):
@@ -121,7 +123,7 @@ def test_each_thing_that_goes_wrong_is_said(
         expect(page.locator("#detect-said")).not_to_contain_text("Traceback")
     del loud.on_accept
     detect(page)
-    expect(page.locator("#detect-said").get_by_role("status")).to_contain_text("clip.wav: 1 segment,")
+    expect(page.locator("#detect-said").get_by_role("status").first).to_contain_text("clip.wav: 1 segment,")
 
 
 def test_mode_and_thresholds_are_asked_for(
@@ -176,10 +178,10 @@ def test_a_long_recording_shows_how_far_it_is_and_is_cancelled(
     loud.on_accept = wait
     give(page, path)
     detect(page)
-    expect(page.locator("#detect-said").get_by_role("status")).to_contain_text(re.compile(r"heard \(\d %\)"))
+    expect(page.locator("#detect-said").get_by_role("status").first).to_contain_text(re.compile(r"heard \(\d %\)"))
     assert loud._admission.taken == 1
     page.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.locator("#detect-said").get_by_role("status")).to_have_text("Cancelled.")
+    expect(page.locator("#detect-said").get_by_role("status").first).to_have_text("Cancelled.")
     until(lambda: loud._admission.taken == 0, what="still admitted")
     go_on.release(100)
     heard = len(calls)
@@ -210,7 +212,7 @@ def test_who_closes_the_page_leaves_no_work_behind(
     page.get_by_role("tab").first.wait_for()
     give(page, path)
     detect(page)
-    expect(page.locator("#detect-said").get_by_role("status")).to_contain_text(re.compile(r"heard \(\d %\)"))
+    expect(page.locator("#detect-said").get_by_role("status").first).to_contain_text(re.compile(r"heard \(\d %\)"))
     context.close()
     until(lambda: loud._admission.taken == 0, what="still admitted")
     go_on.release(1000)
@@ -228,7 +230,7 @@ def test_what_the_microphone_hears_is_detected(opened: Browser, address: Address
         page.locator("#detect-microphone").wait_for(state="attached")
         page.locator("audio, .waveform-container").first.wait_for(state="attached")
         detect(page, "检测")
-        expect(page.locator("#detect-said").get_by_role("status")).to_contain_text("个片段", timeout=15_000)
+        expect(page.locator("#detect-said").get_by_role("status").first).to_contain_text("个片段", timeout=15_000)
         expect(page.get_by_role("columnheader", name="开始")).to_be_visible()
         assert rows(page)
         expect(page.locator("#detect-microphone .lacking")).to_be_hidden()
