@@ -34,6 +34,7 @@ from segue.errors import (
     one_line,
 )
 from segue.service import Policy, StreamAsk
+from segue.service.caller import client_of
 from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
 from segue.speech.detection import ModelIdentity
 from segue.speech.funasr import live_pairs
@@ -75,7 +76,7 @@ async def stream(socket: WebSocket) -> None:
         tell = _text if _form(socket.query_params, ask) == "segue" else partial(_funasr_text, ask.key)
         if not service.ready:
             raise NotReady(service.waits_for)
-        with service.admit_stream(socket.client.host if socket.client else "unknown"):
+        with service.admit_stream(client_of(socket.scope)):
             await _Session(socket, service, ask, dtype, tell).run()
     except SegueError as error:
         await _close(socket, error)

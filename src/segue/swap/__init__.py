@@ -18,7 +18,7 @@ from segue.swap.rollout import RolloutReport
 from segue.swap.route import Route
 from segue.swap.runner import Runner
 from segue.swap.snapshot import Snapshot, VersionStatus
-from segue.swap.spec import ModelSpec, Options, Resolved, VersionId
+from segue.swap.spec import ModelSpec, Options, Resolved, VersionId, option_of
 from segue.swap.switchboard import Switchboard
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "VersionId",
     "VersionStatus",
     "last_mark",
+    "option_of",
     "plan_of",
     "restore",
     "seconds_of",

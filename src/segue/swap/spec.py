@@ -24,6 +24,20 @@ VersionId = NewType("VersionId", str)
 Option: TypeAlias = str | int | float | bool
 
 
+def option_of(text: str) -> Option:
+    """A number or a truth where it is one: the name of a version is made of its options, and "500" is not 500."""
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            number = kind(text.replace("_", "no number"))  # 1_000 is one for Python alone
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    return text
+
+
 class Options(Mapping[str, Option]):
     """An immutable, hashable mapping, sorted by key. Options are equal when their canonical ``text`` is."""
 

@@ -1,6 +1,5 @@
 """Which model is meant, and with which options: what a command line says, as the service wants it."""
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -30,6 +29,8 @@ def wanted(
     isolate: bool | None = None,
 ) -> dict[str, Any]:
     """The body that names a model. Raises InvalidModelID, click.UsageError."""
+    from segue.swap import option_of
+
     model_id, revision = _named(model)
     options: dict[str, Any] = {}
     for text in parameters:
@@ -42,7 +43,7 @@ def wanted(
             raise click.UsageError(f"--set {text}: write --{name} {value}")
         if name in options:
             raise click.UsageError(f"--set {text}: {name} is given twice")
-        options[name] = _value(value)
+        options[name] = option_of(value)
     named = (("mode", mode), ("preset", preset), ("isolate", isolate))
     options |= {name: value for name, value in named if value is not None}
     return {"model_id": model_id, "revision": revision, "options": options}
@@ -78,17 +79,3 @@ def _named(model: str) -> tuple[str, str | None]:
         if is_path or os.path.isdir(path):  # what is not here may be where the service is
             return os.path.abspath(path), None
     return parse_model(model)
-
-
-def _value(text: str) -> str | int | float | bool:
-    """A number or a truth where it is one: the name of a version is made of its options, and "500" is not 500."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            number = kind(text.replace("_", "no number"))  # 1_000 is one for Python alone
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            return number
-    return text

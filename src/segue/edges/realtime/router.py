@@ -15,6 +15,7 @@ from segue.edges.realtime.session import Session
 from segue.errors import InferenceFailed, ModelNotFound, NotReady, Refusal, SegueError, ShuttingDown, VersionNotReady
 from segue.hub import CATALOG
 from segue.service import Ask
+from segue.service.caller import client_of
 
 if TYPE_CHECKING:
     from segue.service import Service
@@ -42,7 +43,7 @@ async def realtime(socket: WebSocket) -> None:
             raise NotReady(service.waits_for)
         key = socket.headers.get("x-segue-key") or uuid.uuid4().hex
         _check_model(service, socket.query_params.get("model"), key)
-        with service.admit_stream(socket.client.host if socket.client else "unknown"):
+        with service.admit_stream(client_of(socket.scope)):
             await _session(socket, service, key, is_beta=_is_beta(socket, offered)).run()
     except SegueError as error:
         await _close(socket, error)

@@ -29,6 +29,7 @@ from segue.errors import (
     one_line,
 )
 from segue.service import Policy, StreamAsk
+from segue.service.caller import client_of
 from segue.service.streams import Failed, Finished, Message, ModelChanged, Opened, Probabilities
 from segue.speech.detection import ModelIdentity
 from segue.speech.rules import Rules
@@ -73,7 +74,7 @@ class Listening:
             ask = asked(socket.query_params)
             if not self._service.ready:
                 raise NotReady(self._service.waits_for)
-            with self._service.admit_stream(socket.client.host if socket.client else "unknown"):
+            with self._service.admit_stream(client_of(socket.scope)):
                 await _Session(socket, self._service, ask, language).run()
         except SegueError as error:
             await _close(socket, error, language)

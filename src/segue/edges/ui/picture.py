@@ -6,7 +6,6 @@ copy that every browser plays and seeks in exactly (WAV), of which it reads more
 
 import base64
 import math
-import secrets
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +15,9 @@ from typing import Any
 import gradio
 import numpy as np
 from gradio.data_classes import FileData
-from gradio.utils import get_upload_folder
 from numpy.typing import NDArray
 
-from segue.edges.ui.files import text_of
+from segue.edges.ui.files import fresh_folder, text_of
 from segue.edges.ui.words import Words
 from segue.speech.audio import decode
 from segue.speech.detection import Detection
@@ -33,7 +31,6 @@ _MOST_SCORES = 36_000
 _RATE, _LOW_RATE = 16_000, 8_000
 _LONG_S = 3600.0
 """What is longer is copied at the low rate: a day is 1.4 GB."""
-_SECRET = 16
 _SCRIPTS = ("picture.js", "drawing.js", "playing.js", "hands.js")
 _KEYS = ("play", "pause", "whole", "closer", "farther", "place", "tools", "segment", "segments", "none", "time", "keys")
 
@@ -97,8 +94,7 @@ def drawn(
     ``progress`` is called with the ms done, and may raise: then there is no copy either. Raises AudioError.
     """
     rate = _RATE if duration_ms <= _LONG_S * 1000 else _LOW_RATE
-    folder = Path(get_upload_folder()) / secrets.token_hex(_SECRET)
-    folder.mkdir(parents=True)
+    folder = fresh_folder()
     copy = folder / "recording.wav"
     envelope = Envelope([None], samples=duration_ms * rate // 1000, columns=_COLUMNS)
     try:

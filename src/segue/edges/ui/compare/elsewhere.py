@@ -1,15 +1,14 @@
 """The recording as it would be somewhere else: in noise, or across the room. A WAV file, made on the spot."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from gradio.utils import get_upload_folder
 
 from segue.accuracy.noise import RATE
 from segue.accuracy.surroundings import Surroundings, heard_in, in_16_bits
+from segue.edges.ui.files import fresh_folder
 from segue.speech.audio import decode
 from segue.speech.segmenter import Segment
 
@@ -35,8 +34,7 @@ def moved(source: Path, speech: Sequence[Segment], place: str, *, most_s: float 
     with decode(source, target_rate=RATE, max_audio_s=most_s) as decoded:
         samples = np.concatenate([np.zeros(0, np.float32), *(block[0] for block in decoded)])
     heard = heard_in(samples, speech, PLACES[place], np.random.default_rng(0))
-    folder = Path(get_upload_folder()) / secrets.token_hex(16)
-    folder.mkdir(parents=True)
+    folder = fresh_folder()
     path = folder / f"{source.stem}.{place}.wav"
     soundfile.write(path, in_16_bits(heard), RATE, subtype="PCM_16")
     return path

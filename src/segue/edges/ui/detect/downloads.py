@@ -1,22 +1,17 @@
 """The answer as files, one in each format, among Gradio's, which deletes them in their time."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gradio.utils import get_upload_folder
-
+from segue.edges.ui.files import fresh_folder
 from segue.speech.detection import Detection
 from segue.speech.formats import FORMATS
-
-_SECRET = 16
 
 
 def written(name: str, detections: Sequence[Detection]) -> list[str]:
     """Their paths: each is called as the recording is, with its format's extension. Probabilities stay out."""
-    folder = Path(get_upload_folder()) / secrets.token_hex(_SECRET)
-    folder.mkdir(parents=True)
+    folder = fresh_folder()
     plain = [replace(detection, probabilities=None) for detection in detections]
     paths = []
     for form in FORMATS.values():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from segue.errors import InvalidModelID, InvalidParameter
 from segue.hub import CATALOG, names_hub, parse_model
-from segue.swap import ModelSpec, VersionId
+from segue.swap import ModelSpec, VersionId, option_of
 
 PLAN = ("shadow", "step", "min_requests", "bake", "max_disagreement", "margin_latency", "golden", "webhook", "keep")
 """Fields of a plan that are given as they are; what is empty is left to the service."""
@@ -46,7 +46,7 @@ def options_of(text: str) -> dict[str, str | int | float | bool]:
             raise InvalidParameter(f"option {part!r}: write NAME=VALUE, such as max_end_silence_time=500")
         if name in options:
             raise InvalidParameter(f"option {name} is given twice")
-        options[name] = _value(value)
+        options[name] = option_of(value)
     return options
 
 
@@ -76,17 +76,3 @@ def _percent(name: str, text: str) -> float:
     if not 0 <= number <= 100:
         raise InvalidParameter(f"{name}={text!r}: percent from 0 to 100")
     return number
-
-
-def _value(text: str) -> str | int | float | bool:
-    """A number or a truth where it is one: the name of a version is made of its options, and "500" is not 500."""
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            number = kind(text.replace("_", "no number"))  # 1_000 is one for Python alone
-        except ValueError:
-            continue
-        if math.isfinite(number):
-            return number
-    return text
